@@ -1,0 +1,3 @@
+//! Who may log in and what they may touch.
+
+pub mod grants;

@@ -1,0 +1,46 @@
+//! Name → table: what all sources hold, as one immutable snapshot that is
+//! swapped when metadata is read again. A statement plans on one snapshot.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::names::{RelationName, SourceName};
+use crate::sources::{SourceKind, Table};
+
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// By schema name as clients write it.
+    pub schemas: BTreeMap<String, Schema>,
+    pub sources: Vec<SourceStatus>,
+}
+
+#[derive(Debug, Default, Clone)]
+pub struct Schema {
+    pub source: Option<SourceName>,
+    pub tables: BTreeMap<String, Arc<Table>>,
+}
+
+/// How the last reading of a source's metadata went.
+#[derive(Debug, Clone)]
+pub struct SourceStatus {
+    pub name: SourceName,
+    pub kind: SourceKind,
+    pub schemas: Vec<String>,
+    pub error: Option<Arc<Error>>,
+    pub took: Duration,
+}
+
+impl Catalog {
+    pub fn table(&self, name: &RelationName) -> Option<&Arc<Table>> {
+        self.schemas.get(&*name.schema)?.tables.get(&*name.relation)
+    }
+
+    /// Every table of every source, by schema and name.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.schemas
+            .values()
+            .flat_map(|schema| schema.tables.values())
+    }
+}

@@ -1,0 +1,6 @@
+//! What makes the engine answer as Postgres does: types, casts, operators,
+//! functions, and the session's values that they read.
+
+pub mod session_vars;
+
+pub use session_vars::SessionVars;
