@@ -2,5 +2,7 @@
 //! functions, and the session's values that they read.
 
 pub mod session_vars;
+mod types;
 
 pub use session_vars::SessionVars;
+pub use types::TypeNames;
