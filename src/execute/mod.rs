@@ -3,6 +3,7 @@
 
 mod engine;
 mod explain;
+mod fragments;
 mod physical;
 mod state;
 
