@@ -7,6 +7,7 @@ mod params;
 pub mod parse;
 mod refuse;
 mod resolve;
+mod rewrite;
 mod type_names;
 
 use std::sync::Arc;
@@ -104,6 +105,7 @@ fn plan_deep(
     refuse::refuse_ignored(&query)?;
     let known = params::from_text(&query, declared)?;
     columns::name_columns(&mut query);
+    rewrite::rewrite(&mut query, state)?;
 
     let types = Arc::new(TypeNames {
         time_zone: vars.setting("timezone").unwrap_or("UTC").to_string(),
