@@ -67,7 +67,7 @@ fn read_login(section: &Section<'_>) -> UserSecret {
 fn is_verifier(text: &str) -> bool {
     let base64 = |text: &str| {
         !text.is_empty()
-            && text.len() % 4 == 0
+            && text.len().is_multiple_of(4)
             && text
                 .trim_end_matches('=')
                 .chars()
