@@ -1,1 +1,4 @@
 //! (opening paragraph)
+mod progress;
+pub mod tpch;
+pub use progress::Progress;
