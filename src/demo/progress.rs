@@ -62,6 +62,13 @@ impl Progress {
         }))
     }
 
+    /// A line between steps.
+    pub fn note(&self, line: &str) {
+        if self.0.place != Place::Nowhere {
+            let _ = writeln!(std::io::stderr().lock(), "{line}");
+        }
+    }
+
     /// Begins a step of about `total` rows.
     pub fn begin(&self, what: impl Into<String>, total: u64) {
         let now = Instant::now();

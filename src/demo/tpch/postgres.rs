@@ -28,8 +28,16 @@ pub struct LoadOptions {
 }
 
 /// Replaces `options.tables` in the schema that the URL's role creates in.
-/// 08001 where the server cannot be reached, else the server's own error.
+/// 08001 where the server cannot be reached, else the server's own error;
+/// 22023 for partsupp below scale 0.01. Answers the number of rows.
 pub async fn load_postgres(url: &str, options: &LoadOptions, progress: &Progress) -> Result<u64> {
+    // With fewer suppliers than that a part has the same one twice.
+    if options.tables.contains(&Table::Partsupp) && options.scale < 0.01 {
+        return Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            "the key of partsupp needs a scale of at least 0.01",
+        ));
+    }
     let client = connect(url).await?;
     let drops: Vec<&str> = options.tables.iter().map(|table| table.name()).collect();
     let mut create = format!("DROP TABLE IF EXISTS {} CASCADE;\n", drops.join(", "));
@@ -207,7 +215,8 @@ fn columns_sql(table: Table) -> &'static str {
 }
 
 /// Primary keys first: foreign keys lean on them. A foreign key to a table
-/// that lives elsewhere is left out.
+/// that lives elsewhere is left out. Foreign keys get indexes, as they would in
+/// an operational database.
 fn keys_sql(tables: &[Table]) -> Vec<String> {
     let primary = tables.iter().map(|table| {
         let columns = match table {
@@ -232,17 +241,20 @@ fn keys_sql(tables: &[Table]) -> Vec<String> {
         (Table::Lineitem, "l_orderkey", Table::Orders),
         (Table::Lineitem, "l_partkey, l_suppkey", Table::Partsupp),
     ];
-    let foreign = FOREIGN
-        .iter()
-        .filter(|(from, _, to)| tables.contains(from) && tables.contains(to))
-        .map(|(from, columns, to)| {
-            format!(
-                "ALTER TABLE {} ADD FOREIGN KEY ({columns}) REFERENCES {}",
-                from.name(),
-                to.name()
-            )
-        });
-    primary.chain(foreign).collect()
+    let here = || {
+        FOREIGN
+            .iter()
+            .filter(|(from, _, to)| tables.contains(from) && tables.contains(to))
+    };
+    let foreign = here().map(|(from, columns, to)| {
+        let (from, to) = (from.name(), to.name());
+        format!("ALTER TABLE {from} ADD FOREIGN KEY ({columns}) REFERENCES {to}")
+    });
+    // Unless the primary key begins with the same columns.
+    let indexes = here()
+        .filter(|(_, columns, _)| !matches!(*columns, "ps_partkey" | "l_orderkey"))
+        .map(|(from, columns, _)| format!("CREATE INDEX ON {} ({columns})", from.name()));
+    primary.chain(foreign).chain(indexes).collect()
 }
 
 /// The server's words, or that there is no server.
