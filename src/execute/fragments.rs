@@ -7,7 +7,6 @@ use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::sources::lake;
 use crate::sources::postgres::PostgresScan;
 
 /// How a fragment's work is written down.
@@ -79,7 +78,7 @@ fn of_files(scan: &DataSourceExec) -> Option<Fragment> {
         .map(|file| file.object_meta.size)
         .sum();
     Some(Fragment {
-        source: lake::table_of(config).unwrap_or_else(|| "files".into()),
+        source: "files".into(),
         kind: "lake",
         what: What::Files,
         text: format!("{files} of {bytes} bytes"),

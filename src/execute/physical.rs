@@ -6,12 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::Schema;
 use datafusion::catalog::Session;
-use datafusion::common::Statistics;
-use datafusion::common::stats::Precision;
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
-use datafusion::physical_expr::PhysicalPlanningContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
@@ -54,19 +52,14 @@ impl ExtensionPlanner for Fragments {
 }
 
 fn scan_of(remote: &RemoteScan) -> PostgresScan {
-    let schema: Arc<Schema> = Arc::clone(
-        datafusion::logical_expr::UserDefinedLogicalNodeCore::schema(remote).inner(),
-    );
-    let mut statistics = Statistics::new_unknown(&schema);
-    if let Some(rows) = remote.estimated_rows() {
-        statistics.num_rows = Precision::Inexact(rows);
-    }
+    let schema: Arc<Schema> =
+        Arc::clone(datafusion::logical_expr::UserDefinedLogicalNodeCore::schema(remote).inner());
     let notes = remote.kept().iter().map(ToString::to_string).collect();
     PostgresScan::new(
         remote.table().source().clone(),
         remote.sql(),
         schema,
-        statistics,
+        remote.estimates(),
         notes,
     )
 }

@@ -14,3 +14,10 @@ pub fn relation(
 ) -> Option<Arc<dyn TableProvider>> {
     None
 }
+
+pub fn register(
+    _state: &mut datafusion::execution::SessionState,
+    _catalog: &Arc<arc_swap::ArcSwap<Catalog>>,
+) -> crate::error::Result<()> {
+    Ok(())
+}

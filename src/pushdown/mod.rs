@@ -12,7 +12,7 @@ mod rules;
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};

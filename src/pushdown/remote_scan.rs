@@ -6,7 +6,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::common::DFSchemaRef;
+use datafusion::common::stats::Precision;
+use datafusion::common::{DFSchemaRef, Statistics};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{
     Expr, LogicalPlan, TableScan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
@@ -99,8 +100,16 @@ impl RemoteScan {
         remote_sql::select(&self.table, &self.projection, &self.filters, self.limit)
     }
 
-    /// Rows that the source is expected to send.
-    pub fn estimated_rows(&self) -> Option<usize> {
+    /// What the source is expected to send.
+    pub fn estimates(&self) -> Statistics {
+        let mut statistics = self.table.estimates(Some(&self.projection)).to_inexact();
+        if let Some(rows) = self.estimated_rows() {
+            statistics.num_rows = Precision::Inexact(rows);
+        }
+        statistics
+    }
+
+    fn estimated_rows(&self) -> Option<usize> {
         let all = self.table.rows()? as f64;
         let passed = (all * self.selectivity).ceil().max(1.0) as usize;
         Some(self.limit.map_or(passed, |limit| passed.min(limit)))

@@ -3,9 +3,12 @@
 //! the engine's shared state; imports nothing of the catalog or the sources.
 
 pub mod session_vars;
+mod single_row;
 mod types;
 
-use datafusion::execution::SessionState;
+use std::sync::Arc;
+
+use datafusion::execution::{FunctionRegistry, SessionState};
 
 use crate::error::Result;
 
@@ -13,6 +16,7 @@ pub use session_vars::SessionVars;
 pub use types::TypeNames;
 
 /// Adds the rules, planners and functions to the engine's state.
-pub fn register(_state: &mut SessionState) -> Result<()> {
+pub fn register(state: &mut SessionState) -> Result<()> {
+    state.register_udaf(Arc::new(single_row::single_row()))?;
     Ok(())
 }

@@ -10,4 +10,5 @@
     reason = "a test's way of failing"
 )]
 
+mod smoke;
 mod tidy;

@@ -15,8 +15,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::PostgresSource;
 use super::scan::PostgresScan;
 use super::stats::{self, ColumnEstimate};
-use crate::names::always_quoted;
-use crate::sources::{RelationKind, Representation};
+use crate::names::{SourceName, always_quoted};
+use crate::sources::{RelationKind, Representation, Source};
 use crate::types::{Oid, PgType};
 
 /// A relation by its names on the source.
@@ -71,7 +71,7 @@ pub enum Collation {
     Nondeterministic(String),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PostgresTable {
     source: Arc<PostgresSource>,
     remote: RemoteTable,
@@ -110,6 +110,15 @@ impl PostgresTable {
         &self.source
     }
 
+    pub fn source_name(&self) -> &SourceName {
+        Source::name(self.source.as_ref())
+    }
+
+    /// As estimated by the source.
+    pub fn rows(&self) -> Option<u64> {
+        self.rows
+    }
+
     pub fn remote(&self) -> &RemoteTable {
         &self.remote
     }
@@ -138,6 +147,25 @@ impl PostgresTable {
             .get(index)
             .map(|column| column.value_sql(Some(alias)))
             .unwrap_or_default()
+    }
+
+    /// How many different values a column holds, as estimated.
+    pub fn distinct_values(&self, column: &str) -> Option<f64> {
+        let at = self.columns.iter().position(|known| known.name == column)?;
+        if self.is_unique(at) {
+            return self.rows.map(|rows| rows as f64);
+        }
+        match self.columns[at].estimate.distinct? {
+            part if part < 0.0 => Some(-part * self.rows? as f64),
+            count => Some(count),
+        }
+    }
+
+    /// Is the column alone the primary key?
+    fn is_unique(&self, column: usize) -> bool {
+        self.constraints.iter().any(|constraint| match constraint {
+            Constraint::PrimaryKey(key) | Constraint::Unique(key) => key[..] == [column],
+        })
     }
 
     /// Estimates, of the projected columns if there is a projection.

@@ -58,7 +58,8 @@ pub(super) fn decoder(sent: &Type, wanted: &DataType) -> Option<Box<dyn ColumnDe
             fixed::<IntervalMonthDayNanoType>(scalar::interval)
         }
         (2950, D::FixedSizeBinary(16)) => Box::new(Uuids(FixedSizeBinaryBuilder::new(16))),
-        (19 | 25 | 114 | 142 | 705 | 1042 | 1043, _) => strings(wanted, StringForm::Text)?,
+        (19 | 25 | 114 | 142 | 705 | 1043, _) => strings(wanted, StringForm::Text)?,
+        (1042, _) => strings(wanted, StringForm::Padded)?,
         (3802, _) => strings(wanted, StringForm::Jsonb)?,
         (18, _) => strings(wanted, StringForm::SingleChar)?,
         (17, D::BinaryView) => Box::new(Bytes(BinaryViewBuilder::new())),
@@ -145,6 +146,8 @@ impl ColumnDecoder for Uuids {
 #[derive(Clone, Copy)]
 enum StringForm {
     Text,
+    /// char(n): the padding means nothing, so it is not carried.
+    Padded,
     Jsonb,
     SingleChar,
 }
@@ -177,6 +180,7 @@ impl<B: StringLikeArrayBuilder> ColumnDecoder for Strings<B> {
     fn append(&mut self, value: &[u8]) -> Result<()> {
         match self.form {
             StringForm::Text => self.builder.append_value(text::text(value)?),
+            StringForm::Padded => self.builder.append_value(text::padded(value)?),
             StringForm::Jsonb => self.builder.append_value(text::jsonb(value)?),
             StringForm::SingleChar => self.builder.append_value(&text::single_char(value)?),
         }

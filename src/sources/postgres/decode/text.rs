@@ -13,6 +13,12 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str> {
     })
 }
 
+/// char(n) without its padding, which is not part of the value (section 8.3 of
+/// the Postgres manual).
+pub(super) fn padded(bytes: &[u8]) -> Result<&str> {
+    Ok(text(bytes)?.trim_end_matches(' '))
+}
+
 /// jsonb is its text after a version byte: `jsonb_send`.
 pub(super) fn jsonb(bytes: &[u8]) -> Result<&str> {
     match bytes.split_first() {
