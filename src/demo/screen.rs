@@ -106,7 +106,8 @@ fn indented(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Numbers to the right, headings centred, as psql does.
+/// Numbers to the right, headings centred, as psql does; but char(n) without
+/// its padding, which would push the other columns off the screen.
 fn table(answer: &Answer) -> String {
     let columns: Vec<(usize, bool)> = (0..answer.columns.len())
         .map(|index| {
@@ -136,7 +137,7 @@ fn table(answer: &Answer) -> String {
     );
     for row in &answer.rows {
         let cells = row.iter().zip(&columns).map(|(cell, (wide, numeric))| {
-            let cell = cell.as_deref().unwrap_or_default();
+            let cell = shown(cell).unwrap_or_default();
             let padding = " ".repeat(wide.saturating_sub(width(cell)));
             match numeric {
                 true => format!(" {padding}{cell} "),
@@ -147,6 +148,10 @@ fn table(answer: &Answer) -> String {
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("|").trim_end());
     }
     text
+}
+
+fn shown(cell: &Option<String>) -> Option<&str> {
+    cell.as_deref().map(|text| text.trim_end_matches(' '))
 }
 
 fn width(text: &str) -> usize {
@@ -172,7 +177,7 @@ mod tests {
         let shown = table(&answer(
             &["nation", "n"],
             &[
-                &[Some("PERÚ"), Some("5")],
+                &[Some("PERÚ            "), Some("5")],
                 &[Some("UNITED STATES"), Some("-10.25")],
                 &[None, None],
             ],
