@@ -111,12 +111,7 @@ fn indented(text: &str) -> String {
 fn table(answer: &Answer) -> String {
     let columns: Vec<(usize, bool)> = (0..answer.columns.len())
         .map(|index| {
-            let cells = || {
-                answer
-                    .rows
-                    .iter()
-                    .filter_map(|row| row.get(index)?.as_deref())
-            };
+            let cells = || answer.rows.iter().filter_map(|row| shown(row.get(index)?));
             let widest = cells().map(width).max().unwrap_or(0);
             let heading = answer.columns.get(index).map_or(0, |name| width(name));
             let numeric = cells().next().is_some() && cells().all(|c| c.parse::<f64>().is_ok());
