@@ -106,16 +106,12 @@ fn indented(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Numbers to the right, headings centred, as psql does.
+/// Numbers to the right, headings centred, as psql does; but char(n) without
+/// its padding, which would push the other columns off the screen.
 fn table(answer: &Answer) -> String {
     let columns: Vec<(usize, bool)> = (0..answer.columns.len())
         .map(|index| {
-            let cells = || {
-                answer
-                    .rows
-                    .iter()
-                    .filter_map(|row| row.get(index)?.as_deref())
-            };
+            let cells = || answer.rows.iter().filter_map(|row| shown(row.get(index)?));
             let widest = cells().map(width).max().unwrap_or(0);
             let heading = answer.columns.get(index).map_or(0, |name| width(name));
             let numeric = cells().next().is_some() && cells().all(|c| c.parse::<f64>().is_ok());
@@ -136,7 +132,7 @@ fn table(answer: &Answer) -> String {
     );
     for row in &answer.rows {
         let cells = row.iter().zip(&columns).map(|(cell, (wide, numeric))| {
-            let cell = cell.as_deref().unwrap_or_default();
+            let cell = shown(cell).unwrap_or_default();
             let padding = " ".repeat(wide.saturating_sub(width(cell)));
             match numeric {
                 true => format!(" {padding}{cell} "),
@@ -147,6 +143,10 @@ fn table(answer: &Answer) -> String {
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("|").trim_end());
     }
     text
+}
+
+fn shown(cell: &Option<String>) -> Option<&str> {
+    cell.as_deref().map(|text| text.trim_end_matches(' '))
 }
 
 fn width(text: &str) -> usize {
@@ -172,7 +172,7 @@ mod tests {
         let shown = table(&answer(
             &["nation", "n"],
             &[
-                &[Some("PERÚ"), Some("5")],
+                &[Some("PERÚ            "), Some("5")],
                 &[Some("UNITED STATES"), Some("-10.25")],
                 &[None, None],
             ],
