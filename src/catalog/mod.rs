@@ -1,6 +1,8 @@
 //! Name → table: what all sources hold, as one immutable snapshot that is
 //! swapped when metadata is read again. A statement plans on one snapshot.
 
+pub mod report;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,4 +10,6 @@
     reason = "a test's way of failing"
 )]
 
+mod clients;
+mod fixture;
 mod tidy;
