@@ -4,6 +4,8 @@
 //!
 //! Sources know nothing of sessions or of the user's SQL.
 
+pub mod postgres;
+
 use std::fmt;
 use std::sync::Arc;
 
