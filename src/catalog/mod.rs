@@ -2,6 +2,7 @@
 //! swapped when metadata is read again. A statement plans on one snapshot.
 
 mod load;
+pub mod report;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::scalar::ScalarValue;
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
@@ -160,6 +161,19 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// The engine's table functions take their integers as int8 only.
+fn widened(argument: Expr) -> Expr {
+    match argument {
+        Expr::Literal(ScalarValue::Int32(Some(value)), metadata) => {
+            Expr::Literal(ScalarValue::Int64(Some(i64::from(value))), metadata)
+        }
+        Expr::Literal(ScalarValue::Int16(Some(value)), metadata) => {
+            Expr::Literal(ScalarValue::Int64(Some(i64::from(value))), metadata)
+        }
+        other => other,
+    }
+}
+
 /// Functions of pg_catalog answer to their qualified name too.
 fn bare(name: &str) -> &str {
     name.strip_prefix("pg_catalog.")
@@ -202,6 +216,7 @@ impl ContextProvider for Resolver<'_> {
                 simplifier
                     .coerce(arg, &empty)
                     .and_then(|arg| simplifier.simplify(arg))
+                    .map(widened)
             })
             .collect::<EngineResult<Vec<_>>>()?;
         let provider =

@@ -10,5 +10,6 @@
     reason = "a test's way of failing"
 )]
 
-mod smoke;
+mod clients;
+mod fixture;
 mod tidy;

@@ -2,6 +2,7 @@
 //! tree before names are resolved. Each rewrite keeps the statement's meaning;
 //! none knows a particular client's statement.
 
+mod numbers;
 mod object_types;
 mod operators;
 mod subqueries;
@@ -11,7 +12,7 @@ use std::ops::ControlFlow;
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::ast::{
     self, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    Ident, ObjectName, Statement, VisitMut, VisitorMut,
+    Ident, ObjectName, Query, Select, Statement, VisitMut, VisitorMut,
 };
 
 use crate::error::{Error, Result};
@@ -33,6 +34,8 @@ struct Rewriter<'a> {
 
 impl Rewriter<'_> {
     fn rewrite_expr(&self, expr: &mut Expr) -> Result<()> {
+        numbers::narrow(expr);
+        numbers::keep_bare_in_function(expr);
         operators::name_operator(expr);
         operators::drop_collation(expr)?;
         object_types::resolve_names(expr);
@@ -46,6 +49,16 @@ impl Rewriter<'_> {
 
 impl VisitorMut for Rewriter<'_> {
     type Break = Error;
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        numbers::keep_positions_of_select(select);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        numbers::keep_positions_of_query(query);
+        ControlFlow::Continue(())
+    }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         match self.rewrite_expr(expr) {
