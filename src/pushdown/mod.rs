@@ -9,15 +9,19 @@ mod outcome;
 mod remote_scan;
 mod remote_sql;
 mod rules;
+#[cfg(test)]
+mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use datafusion::common::Column;
 use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Expr, Extension, FetchType, Filter, Limit, LogicalPlan, SkipType, TableScan,
+    Expr, Extension, FetchType, Filter, Limit, LogicalPlan, Projection, SkipType, TableScan,
 };
 
 use crate::error::{Error, Result};
@@ -64,6 +68,7 @@ fn push_node(node: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
         LogicalPlan::TableScan(scan) => push_scan(scan),
         LogicalPlan::Filter(filter) => push_filter(filter),
         LogicalPlan::Limit(limit) => push_limit(limit),
+        LogicalPlan::Projection(projection) => push_projection(projection),
         other => Ok(Transformed::no(other)),
     }
 }
@@ -109,6 +114,40 @@ fn push_limit(limit: Limit) -> EngineResult<Transformed<LogicalPlan>> {
         ..limit
     };
     Ok(Transformed::yes(LogicalPlan::Limit(limit)))
+}
+
+/// Columns that only a pushed filter needed are not sent.
+fn push_projection(projection: Projection) -> EngineResult<Transformed<LogicalPlan>> {
+    let mut needed: HashSet<Column> = HashSet::new();
+    for expr in &projection.expr {
+        needed.extend(expr.column_refs().into_iter().cloned());
+    }
+    let input = match projection.input.as_ref() {
+        LogicalPlan::Filter(filter) => {
+            needed.extend(filter.predicate.column_refs().into_iter().cloned());
+            match narrowed(&filter.input, &needed)? {
+                Some(input) => {
+                    LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), Arc::new(input))?)
+                }
+                None => return Ok(Transformed::no(LogicalPlan::Projection(projection))),
+            }
+        }
+        other => match narrowed(other, &needed)? {
+            Some(input) => input,
+            None => return Ok(Transformed::no(LogicalPlan::Projection(projection))),
+        },
+    };
+    let narrow = Projection::try_new(projection.expr, Arc::new(input))?;
+    Ok(Transformed::yes(LogicalPlan::Projection(narrow)))
+}
+
+/// The fragment that `plan` is, without the columns that are not needed.
+fn narrowed(plan: &LogicalPlan, needed: &HashSet<Column>) -> EngineResult<Option<LogicalPlan>> {
+    let Some(remote) = remote_scan::in_plan(plan) else {
+        return Ok(None);
+    };
+    let mut remote = remote.clone();
+    Ok(remote.narrow(needed)?.then(|| remote_node(remote)))
 }
 
 fn remote_node(remote: RemoteScan) -> LogicalPlan {

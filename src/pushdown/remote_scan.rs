@@ -2,12 +2,13 @@
 //! logical plan; the physical planner makes a Postgres scan of it.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::common::stats::Precision;
-use datafusion::common::{DFSchemaRef, Statistics};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, Statistics};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{
     Expr, LogicalPlan, TableScan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
@@ -75,6 +76,28 @@ impl RemoteScan {
         if self.kept.is_empty() {
             self.limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
         }
+    }
+
+    /// Drops the columns that are not needed; says whether there were any.
+    pub(super) fn narrow(&mut self, needed: &HashSet<Column>) -> EngineResult<bool> {
+        let kept: Vec<usize> = (0..self.projection.len())
+            .filter(|at| needed.contains(&self.schema.columns()[*at]))
+            .collect();
+        if kept.len() == self.projection.len() {
+            return Ok(false);
+        }
+        let fields = kept
+            .iter()
+            .map(|at| {
+                let (qualifier, field) = self.schema.qualified_field(*at);
+                (qualifier.cloned(), field.clone())
+            })
+            .collect();
+        let schema =
+            DFSchema::new_with_metadata(fields, self.schema.as_arrow().metadata().clone())?;
+        self.projection = kept.iter().map(|at| self.projection[*at]).collect();
+        self.schema = Arc::new(schema);
+        Ok(true)
     }
 
     /// A filter above a limit must not sink below it.

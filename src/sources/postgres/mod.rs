@@ -22,6 +22,8 @@ use async_trait::async_trait;
 
 pub use self::scan::PostgresScan;
 pub use self::stats::ColumnEstimate;
+#[cfg(test)]
+pub(crate) use self::table::fixture;
 pub use self::table::{Collation, PostgresTable, RemoteColumn, RemoteTable};
 
 use self::pool::Pool;

@@ -257,3 +257,88 @@ impl TableProvider for PostgresTable {
         Some(self.estimates(None))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod fixture {
+    //! Tables of a source that is never reached, for the tests of `pushdown`.
+
+    use std::collections::BTreeMap;
+
+    use datafusion::arrow::datatypes::Schema;
+
+    use super::*;
+    use crate::config::{self, Secret};
+    use crate::sources::Column;
+
+    /// `(name, type, collation)`; columns whose type is named text are carried as text.
+    pub(crate) type ColumnSpec<'a> = (&'a str, PgType, Collation);
+
+    pub(crate) fn source() -> Arc<PostgresSource> {
+        let declared = config::PostgresSource {
+            url: Secret::new("postgres://nobody@127.0.0.1:1/none?sslmode=disable"),
+            schemas: BTreeMap::new(),
+            tables: Vec::new(),
+            max_connections: 1,
+            writable: false,
+        };
+        PostgresSource::new(SourceName::new("shop"), &declared).expect("a source without IO")
+    }
+
+    pub(crate) fn table(
+        source: &Arc<PostgresSource>,
+        relation: &str,
+        rows: u64,
+        columns: &[ColumnSpec<'_>],
+    ) -> PostgresTable {
+        let columns: Vec<RemoteColumn> = columns.iter().map(column).collect();
+        let fields: Vec<_> = columns
+            .iter()
+            .map(|column| {
+                Column {
+                    name: column.name.clone(),
+                    pg_type: column.pg_type,
+                    nullable: column.nullable,
+                    representation: column.representation.clone(),
+                    default: None,
+                    comment: None,
+                }
+                .field()
+            })
+            .collect();
+        let found = Found {
+            remote: RemoteTable {
+                schema: "public".into(),
+                relation: relation.into(),
+            },
+            kind: RelationKind::Table,
+            columns,
+            rows: Some(rows),
+            primary_key: Some(vec![0]),
+        };
+        PostgresTable::new(source.clone(), found, Arc::new(Schema::new(fields)))
+    }
+
+    fn column((name, pg_type, collation): &ColumnSpec<'_>) -> RemoteColumn {
+        let representation = match *pg_type == PgType::UNKNOWN {
+            true => Representation::Text {
+                type_name: "inet".into(),
+                reason: "no Arrow form".into(),
+            },
+            false => Representation::Native,
+        };
+        RemoteColumn {
+            name: (*name).into(),
+            pg_type: match representation {
+                Representation::Native => *pg_type,
+                Representation::Text { .. } => PgType::TEXT,
+            },
+            remote_type: String::new(),
+            remote_oid: pg_type.oid,
+            collation: collation.clone(),
+            nullable: *name != "id",
+            representation,
+            output_function: None,
+            estimate: ColumnEstimate::default(),
+        }
+    }
+}
