@@ -89,7 +89,5 @@ fn insert(catalog: &mut Catalog, table: Arc<Table>) {
             source: Some(table.source.clone()),
             tables: BTreeMap::new(),
         });
-    schema
-        .tables
-        .insert(table.name.relation.to_string(), table);
+    schema.tables.insert(table.name.relation.to_string(), table);
 }

@@ -87,16 +87,15 @@ fn fragment_lines(fragment: &Fragment, analyzed: bool) -> Vec<String> {
     if analyzed {
         let _ = write!(head, ": rows={} bytes={}", fragment.rows, fragment.bytes);
     }
-    let mut lines = vec![head, format!("  {}: {}", fragment.what.label(), fragment.text)];
+    let mut lines = vec![
+        head,
+        format!("  {}: {}", fragment.what.label(), fragment.text),
+    ];
     lines.extend(fragment.kept.iter().map(|kept| format!("  Kept: {kept}")));
     lines
 }
 
-fn json_text(
-    planned: &Planned,
-    physical: &Arc<dyn ExecutionPlan>,
-    run: Option<&Run>,
-) -> String {
+fn json_text(planned: &Planned, physical: &Arc<dyn ExecutionPlan>, run: Option<&Run>) -> String {
     let fragments: Vec<Value> = fragments(physical)
         .iter()
         .map(|fragment| {

@@ -54,9 +54,8 @@ impl ExtensionPlanner for Fragments {
 }
 
 fn scan_of(remote: &RemoteScan) -> PostgresScan {
-    let schema: Arc<Schema> = Arc::clone(
-        datafusion::logical_expr::UserDefinedLogicalNodeCore::schema(remote).inner(),
-    );
+    let schema: Arc<Schema> =
+        Arc::clone(datafusion::logical_expr::UserDefinedLogicalNodeCore::schema(remote).inner());
     let mut statistics = Statistics::new_unknown(&schema);
     if let Some(rows) = remote.estimated_rows() {
         statistics.num_rows = Precision::Inexact(rows);

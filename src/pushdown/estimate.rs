@@ -14,9 +14,7 @@ const OTHER: f64 = 0.5;
 pub(super) fn selectivity(table: &PostgresTable, expr: &Expr) -> f64 {
     match expr {
         Expr::BinaryExpr(binary) => match binary.op {
-            Operator::And => {
-                selectivity(table, &binary.left) * selectivity(table, &binary.right)
-            }
+            Operator::And => selectivity(table, &binary.left) * selectivity(table, &binary.right),
             Operator::Or => {
                 (selectivity(table, &binary.left) + selectivity(table, &binary.right)).min(1.0)
             }

@@ -69,7 +69,10 @@ fn decimal(unscaled: String, scale: i8) -> String {
             let (whole, fraction) = digits.split_at(digits.len() - scale);
             format!("{sign}{whole}.{fraction}")
         }
-        Err(_) => format!("{unscaled}{}", "0".repeat(usize::from(scale.unsigned_abs()))),
+        Err(_) => format!(
+            "{unscaled}{}",
+            "0".repeat(usize::from(scale.unsigned_abs()))
+        ),
     }
 }
 
@@ -170,7 +173,10 @@ mod tests {
         check(ScalarValue::Decimal128(Some(-5), 10, 2), "(-0.05)");
         check(ScalarValue::Decimal128(Some(12345), 10, 2), "123.45");
         check(ScalarValue::Utf8(Some("O'Neil\\".into())), "E'O''Neil\\\\'");
-        check(ScalarValue::Utf8(Some("a\0".into())), "literal contains a zero byte");
+        check(
+            ScalarValue::Utf8(Some("a\0".into())),
+            "literal contains a zero byte",
+        );
         check(ScalarValue::Date32(Some(0)), "'1970-01-01'::date");
         check(ScalarValue::Date32(Some(-719_163)), "'0001-12-31 BC'::date");
         check(
@@ -181,7 +187,10 @@ mod tests {
             ScalarValue::TimestampNanosecond(Some(1), None),
             "literal finer than a microsecond",
         );
-        check(ScalarValue::TimestampMicrosecond(Some(i64::MAX), None), "'infinity'::timestamp");
+        check(
+            ScalarValue::TimestampMicrosecond(Some(i64::MAX), None),
+            "'infinity'::timestamp",
+        );
         check(ScalarValue::Boolean(None), "NULL");
     }
 }

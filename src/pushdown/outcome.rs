@@ -13,23 +13,39 @@ pub enum Outcome<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     /// Order of text depends on the column's collation.
-    TextRange { collation: String },
+    TextRange {
+        collation: String,
+    },
     /// Equality under this collation is not that of bytes.
-    NondeterministicCollation { collation: String },
+    NondeterministicCollation {
+        collation: String,
+    },
     /// Two columns of different collations.
     MixedCollations,
     /// Floats compare differently: NaN and the two zeros.
     Float,
     /// The column is carried as its text form.
-    RepresentedAsText { type_name: String },
-    Function { name: String },
-    Type { name: String },
+    RepresentedAsText {
+        type_name: String,
+    },
+    Function {
+        name: String,
+    },
+    Type {
+        name: String,
+    },
     /// The kind of expression has no rule.
-    Expression { kind: String },
+    Expression {
+        kind: String,
+    },
     /// The value has no exact form in SQL text.
-    Literal { why: String },
+    Literal {
+        why: String,
+    },
     /// Too many values to send as text.
-    LongList { length: usize },
+    LongList {
+        length: usize,
+    },
 }
 
 impl fmt::Display for Reason {

@@ -29,7 +29,10 @@ fn is_text(data_type: &DataType) -> bool {
     match data_type {
         DataType::Text | DataType::Varchar(_) => true,
         DataType::Custom(name, _) => {
-            matches!(last_part(name).as_deref(), Some("text" | "name" | "varchar"))
+            matches!(
+                last_part(name).as_deref(),
+                Some("text" | "name" | "varchar")
+            )
         }
         _ => false,
     }

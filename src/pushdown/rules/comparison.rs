@@ -92,7 +92,8 @@ pub(super) fn comparable(left: &Operand, right: &Operand, kind: Kind) -> Option<
                     collation: name.clone(),
                 });
             }
-            (Collation::Deterministic(_), Kind::Equality) | (Collation::C | Collation::None, _) => {}
+            (Collation::Deterministic(_), Kind::Equality) | (Collation::C | Collation::None, _) => {
+            }
         }
     }
     match collations {

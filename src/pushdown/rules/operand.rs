@@ -121,8 +121,9 @@ fn of_cast(table: &PostgresTable, cast: &Cast) -> Outcome<Operand> {
         Outcome::Kept(reason) => return Outcome::Kept(reason),
     };
     let from = match cast.expr.as_ref() {
-        Expr::Column(column) => remote_column(table, column)
-            .and_then(|column| column.pg_type.arrow()),
+        Expr::Column(column) => {
+            remote_column(table, column).and_then(|column| column.pg_type.arrow())
+        }
         Expr::Literal(value, _) => Some(value.data_type()),
         _ => None,
     };
