@@ -406,3 +406,47 @@ fn a_missing_file_is_named() {
         "/no/such/catalog.toml cannot be read: No such file or directory (os error 2)"
     );
 }
+
+/// The file at the top of the repository, as it is and with its comments live.
+#[test]
+fn the_sample_file_is_good() {
+    let text = include_str!("../../catalog.toml");
+    let parse = |text: &str| {
+        Config::parse(text, Path::new("catalog.toml"), &|_| {
+            Some("postgres://x".into())
+        })
+    };
+    let config = parse(text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.sources.len(), 4);
+
+    let is_setting = |line: &str| {
+        line.split_once(" = ")
+            .is_some_and(|(key, _)| !key.is_empty() && !key.contains(' '))
+            || line.starts_with('[')
+    };
+    let live: Vec<&str> = text
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(setting) if is_setting(setting) => setting,
+            _ => line,
+        })
+        .collect();
+    let error = parse(&live.join("\n")).expect_err("a catalog beside tables");
+    let mistakes: Vec<&str> = error.message().lines().collect();
+    assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
+    assert!(mistakes[0].ends_with("both \"catalog\" and \"tables\" are given: keep one"));
+}
+
+#[test]
+fn the_other_files_of_the_repository_are_good() {
+    for text in [
+        include_str!("../../docker/catalog.toml"),
+        include_str!("../../tests/fixture/catalog.toml"),
+    ] {
+        let variable = |_: &str| Some("http://x".into());
+        // The Postgres URL of the fixture is a variable as a whole.
+        let text = text.replace("${FIXTURE_POSTGRES}", "postgres://x");
+        let config = Config::parse(&text, Path::new("catalog.toml"), &variable);
+        assert!(config.is_ok(), "{config:?}");
+    }
+}
