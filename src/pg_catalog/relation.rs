@@ -43,7 +43,10 @@ pub fn relation_names(schema: &str) -> &'static [&'static str] {
     static NAMES: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
         let mut names: HashMap<_, Vec<_>> = HashMap::new();
         for relation in builtin::system_relations() {
-            names.entry(relation.schema).or_default().push(relation.name.as_str());
+            names
+                .entry(relation.schema)
+                .or_default()
+                .push(relation.name.as_str());
         }
         names
     });
@@ -113,4 +116,10 @@ fn builtin_rows(relation: &'static SystemRelation) -> Result<RecordBatch> {
     let rows = frame::builtin_rows(relation)?;
     parsed.insert(relation.oid, rows.clone());
     Ok(rows)
+}
+
+/// Nobody makes rows for it, and no cluster is born with any.
+pub(super) fn is_always_empty(relation: &'static SystemRelation) -> bool {
+    tables::builder(relation).is_none()
+        && builtin_rows(relation).is_ok_and(|rows| rows.num_rows() == 0)
 }

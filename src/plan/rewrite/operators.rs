@@ -1,6 +1,6 @@
 //! `OPERATOR(pg_catalog.~)` and COLLATE.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 
 use super::last_part;
 use crate::error::{Error, Result};
@@ -58,4 +58,77 @@ pub(super) fn drop_collation(expr: &mut Expr) -> Result<()> {
         ))
         .with_hint("Use COLLATE \"C\", or query one Postgres source alone.")),
     }
+}
+
+/// The parser takes everything after IS DISTINCT FROM as its right side; AND and
+/// OR bind less than it does (table 4.2 of the manual).
+pub(super) fn rebind(expr: &mut Expr) {
+    match expr {
+        Expr::IsDistinctFrom(left, right) => {
+            if let Some(whole) = rotated(right, &|operand| {
+                Expr::IsDistinctFrom(left.clone(), Box::new(operand))
+            }) {
+                *expr = whole;
+            }
+        }
+        Expr::IsNotDistinctFrom(left, right) => {
+            if let Some(whole) = rotated(right, &|operand| {
+                Expr::IsNotDistinctFrom(left.clone(), Box::new(operand))
+            }) {
+                *expr = whole;
+            }
+        }
+        Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr: inner,
+        } => {
+            if let Some(whole) = rotated(inner, &|operand| Expr::UnaryOp {
+                op: UnaryOperator::Not,
+                expr: Box::new(operand),
+            }) {
+                *expr = whole;
+            }
+        }
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::And,
+            right,
+        } => {
+            if let Expr::BinaryOp {
+                left: first,
+                op: BinaryOperator::Or,
+                right: second,
+            } = right.as_ref()
+            {
+                *expr = Expr::BinaryOp {
+                    left: Box::new(Expr::BinaryOp {
+                        left: left.clone(),
+                        op: BinaryOperator::And,
+                        right: first.clone(),
+                    }),
+                    op: BinaryOperator::Or,
+                    right: second.clone(),
+                };
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `a AND b OR c` with `a` replaced by `wrap(a)`; `None` where nothing is to be rotated.
+fn rotated(expr: &Expr, wrap: &dyn Fn(Expr) -> Expr) -> Option<Expr> {
+    let Expr::BinaryOp {
+        left,
+        op: op @ (BinaryOperator::And | BinaryOperator::Or),
+        right,
+    } = expr
+    else {
+        return None;
+    };
+    let left = rotated(left, wrap).unwrap_or_else(|| wrap(left.as_ref().clone()));
+    Some(Expr::BinaryOp {
+        left: Box::new(left),
+        op: op.clone(),
+        right: right.clone(),
+    })
 }

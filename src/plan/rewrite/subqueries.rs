@@ -5,11 +5,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, FunctionArgumentClause, FunctionArguments, GroupByExpr, OrderByKind, Query,
-    SelectItem, SetExpr, Visit, Visitor,
+    self, BinaryOperator, Expr, FunctionArgumentClause, FunctionArguments, GroupByExpr,
+    LimitClause, OrderByKind, Query, SelectItem, SetExpr, Value, Visit, Visitor,
 };
 
-use super::{call, last_part};
+use super::{call, call_count, call_with, last_part};
 use crate::error::{Error, Result};
 
 /// `ARRAY(SELECT x FROM …)` → `(SELECT array_agg(x) FROM …)`, empty instead of NULL.
@@ -56,8 +56,84 @@ pub(super) fn array_of_subquery(expr: &mut Expr) -> Result<()> {
         list.clauses.push(FunctionArgumentClause::OrderBy(order));
     }
     *item = SelectItem::UnnamedExpr(aggregate);
-    *expr = Expr::Subquery(query);
+    // the aggregate of no rows is NULL, the array of no rows is empty
+    *expr = call_with(
+        "coalesce",
+        vec![Expr::Subquery(query), call_with("make_array", Vec::new())],
+    );
     Ok(())
+}
+
+/// `EXISTS (SELECT …)` as a value → `(SELECT count(*) FROM …) > 0`.
+pub(super) fn count_existing(expr: &mut Expr) {
+    let Expr::Exists { subquery, negated } = expr else {
+        return;
+    };
+    let mut query = subquery.clone();
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    if is_grouped(select) || query.limit_clause.is_some() || query.fetch.is_some() {
+        return;
+    }
+    select.distinct = None;
+    select.projection = vec![SelectItem::UnnamedExpr(call_count())];
+    query.order_by = None;
+    *expr = Expr::Nested(Box::new(Expr::BinaryOp {
+        left: Box::new(Expr::Subquery(query)),
+        op: if *negated {
+            BinaryOperator::Eq
+        } else {
+            BinaryOperator::Gt
+        },
+        right: Box::new(Expr::Value(Value::Number("0".into(), false).into())),
+    }));
+}
+
+/// `(SELECT x … ORDER BY o LIMIT 1)` → `(SELECT first_value(x ORDER BY o) …)`
+pub(super) fn first_row(expr: &mut Expr, is_aggregate: impl Fn(&str) -> bool) {
+    let Expr::Subquery(query) = expr else {
+        return;
+    };
+    let one = matches!(
+        &query.limit_clause,
+        Some(LimitClause::LimitOffset { limit: Some(Expr::Value(limit)), offset: None, .. })
+            if matches!(&limit.value, Value::Number(digits, _) if digits == "1")
+    );
+    if !one || query.with.is_some() || query.fetch.is_some() {
+        return;
+    }
+    let order = match query.order_by.as_ref().map(|order| &order.kind) {
+        None => Vec::new(),
+        Some(OrderByKind::Expressions(keys)) => keys.clone(),
+        Some(OrderByKind::All(_)) => return,
+    };
+    let positional = order.iter().any(|key| matches!(key.expr, Expr::Value(_)));
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    if positional || select.distinct.is_some() || is_grouped(select) || select.from.is_empty() {
+        return;
+    }
+    let [item] = select.projection.as_mut_slice() else {
+        return;
+    };
+    let Some(value) = value_of(item) else {
+        return;
+    };
+    if calls_aggregate(&value, &is_aggregate) {
+        return;
+    }
+    let mut first = call("first_value", value);
+    if let Expr::Function(function) = &mut first
+        && let FunctionArguments::List(list) = &mut function.args
+        && !order.is_empty()
+    {
+        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
+    *item = SelectItem::UnnamedExpr(first);
+    query.order_by = None;
+    query.limit_clause = None;
 }
 
 /// A scalar subquery without an aggregate gets one.
