@@ -70,14 +70,14 @@ impl Pool {
             Err(_) => return Err(self.exhausted()),
         };
         while let Some((session, since)) = self.take_idle() {
-            let alive = if since.elapsed() < FRESH {
-                !session.client.is_closed()
-            } else {
-                session.is_alive(SIGN_OF_LIFE).await
-            };
-            if alive {
+            if session.client.is_closed() {
+                continue;
+            }
+            if since.elapsed() < FRESH || session.is_alive(SIGN_OF_LIFE).await {
                 return Ok(Loan::new(session, permit, self.clone()));
             }
+            // What silenced one has silenced all: do not wait for each of them.
+            self.lock().sessions.clear();
         }
         let tls = self
             .tls

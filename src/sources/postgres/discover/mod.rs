@@ -5,7 +5,9 @@ mod query;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use self::query::{CollationRow, ColumnRow, KeyRow, RelationRow};
@@ -19,19 +21,20 @@ use crate::names::RelationName;
 use crate::sources::{Column, Key, KeyKind, RelationKind, Representation, Table, TableState};
 use crate::types::PgType;
 
+/// For everything, the wait for a connection included.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Every relation of the mapped schemas that the globs let in, in one round trip.
 pub(super) async fn discover(source: &Arc<PostgresSource>) -> Result<Vec<Table>> {
     let schemas: Vec<String> = source.mapping().keys().cloned().collect();
     if schemas.is_empty() {
         return Ok(Vec::new());
     }
-    let loan = source.pool().borrow().await?;
-    let answer = loan
-        .client()?
-        .simple_query(&format!("BEGIN READ ONLY; {}", query::sql(&schemas)))
+    let answer = timeout(PATIENCE, ask(source, &query::sql(&schemas)))
         .await
-        .map_err(|error| from_postgres(source.source_name(), error))?;
-    loan.give_back();
+        .map_err(|_| {
+            Error::unreachable(source.source_name(), "its metadata did not arrive in time")
+        })??;
     let mut tables = Vec::new();
     for message in &answer {
         let SimpleQueryMessage::Row(row) = message else {
@@ -53,6 +56,17 @@ pub(super) async fn discover(source: &Arc<PostgresSource>) -> Result<Vec<Table>>
     }
     keep_known_foreign_keys(&mut tables);
     Ok(tables)
+}
+
+async fn ask(source: &PostgresSource, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
+    let loan = source.pool().borrow().await?;
+    let answer = loan
+        .client()?
+        .simple_query(&format!("BEGIN READ ONLY; {sql}"))
+        .await
+        .map_err(|error| from_postgres(source.source_name(), error))?;
+    loan.give_back();
+    Ok(answer)
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -87,12 +101,9 @@ fn table(source: &Arc<PostgresSource>, relation: RelationRow) -> Option<Table> {
         _ => return None,
     };
     let denied = denied(&relation);
-    // Columns without SELECT are left out, unless none is left.
-    let (visible, hidden): (Vec<_>, Vec<_>) = relation
-        .columns
-        .into_iter()
-        .partition(|column| column.readable);
-    let rows = if denied.is_some() { hidden } else { visible };
+    // Columns without SELECT are left out, unless nothing can be read anyway.
+    let mut rows = relation.columns;
+    rows.retain(|column| column.readable || denied.is_some());
     let keys: Vec<(Key, Enforced)> = relation
         .keys
         .into_iter()
