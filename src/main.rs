@@ -87,39 +87,12 @@ async fn run(action: Action) -> Result<()> {
 }
 
 async fn serve(catalog: &Catalog) -> Result<()> {
-    let config = Arc::new(load(catalog)?);
+    let config = Arc::new(Config::load(&catalog.file)?);
     let engine = Engine::start(config.clone()).await?;
     let server = server::serve(config, engine).await?;
     let stop = server.stop_handle();
     let signals = tokio::spawn(server::stop_on_signals(stop));
-    server.run().await;
+    let result = server.run().await;
     signals.abort();
-    Ok(())
-}
-
-fn load(_catalog: &Catalog) -> Result<Config> {
-    Ok(Config {
-        base: PathBuf::from("."),
-        server: narrows::config::Server {
-            listen: "127.0.0.1:5433"
-                .parse()
-                .map_err(|_| Error::internal("address"))?,
-            database: "narrows".into(),
-            tls: None,
-        },
-        limits: narrows::config::Limits {
-            max_connections: 500,
-            query_memory: 1 << 30,
-            spill_dir: "/tmp".into(),
-            spill_limit: 1 << 30,
-            statement_timeout: None,
-            message_size: 256 << 20,
-            login_timeout: std::time::Duration::from_secs(30),
-            metadata_ttl: std::time::Duration::from_secs(60),
-        },
-        users: Vec::new(),
-        sources: Default::default(),
-        storage: Default::default(),
-        workers: Vec::new(),
-    })
+    result
 }

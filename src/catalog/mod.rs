@@ -1,6 +1,9 @@
 //! Name → table: what all sources hold, as one immutable snapshot that is
 //! swapped when metadata is read again. A statement plans on one snapshot.
 
+mod load;
+pub mod report;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +11,8 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::names::{RelationName, SourceName};
 use crate::sources::{SourceKind, Table};
+
+pub use load::load;
 
 #[derive(Debug, Default)]
 pub struct Catalog {

@@ -1,27 +1,39 @@
 //! The engine that all sessions share, and one session's part of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::physical_plan::execute_stream;
 use datafusion::scalar::ScalarValue;
 
-use crate::catalog::Catalog;
+use super::{explain, physical, state};
+use crate::catalog::{self, Catalog};
 use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::plan::{Planned, Statement};
+use crate::error::Result;
+use crate::plan::{self, Planned, Statement};
+use crate::pushdown::Mode;
 use crate::semantics::SessionVars;
+use crate::sources::{self, Source};
 use crate::types::PgType;
+
+/// How soon a source that could not be read is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub struct Engine {
     config: Arc<Config>,
-    catalog: ArcSwap<Catalog>,
+    sources: Vec<Arc<dyn Source>>,
+    catalog: Arc<ArcSwap<Catalog>>,
+    /// Functions, rules and limits; sessions copy it and set their own options.
+    state: SessionState,
 }
 
 /// A running query. Dropping the stream cancels it, on the sources too.
 pub struct Rows {
+    /// The columns as clients see them.
     pub schema: SchemaRef,
     pub stream: SendableRecordBatchStream,
 }
@@ -34,27 +46,61 @@ pub struct EngineSession {
 }
 
 impl Engine {
-    /// Connects to nothing that is down: sources that cannot be reached are
-    /// listed with their error and tried again.
+    /// Reads the metadata of every source. One that is down does not stop the
+    /// start: it is listed with its error and tried again.
     pub async fn start(config: Arc<Config>) -> Result<Arc<Engine>> {
-        Ok(Arc::new(Engine {
+        let sources = sources::open(&config)?;
+        let loaded = catalog::load(&sources, &Catalog::default()).await;
+        let catalog = Arc::new(ArcSwap::from_pointee(loaded));
+        let state = state::shared(&config, &catalog)?;
+        let engine = Arc::new(Engine {
             config,
-            catalog: ArcSwap::default(),
-        }))
+            sources,
+            catalog,
+            state,
+        });
+        tokio::spawn(keep_fresh(Arc::downgrade(&engine)));
+        Ok(engine)
     }
 
     pub fn config(&self) -> &Config {
         &self.config
     }
 
+    /// What the sources hold, as last read.
     pub fn catalog(&self) -> Arc<Catalog> {
         self.catalog.load_full()
+    }
+
+    /// Reads the metadata of all sources again.
+    pub async fn refresh(&self) {
+        let fresh = catalog::load(&self.sources, &self.catalog()).await;
+        self.catalog.store(Arc::new(fresh));
     }
 
     pub fn session(self: &Arc<Self>, vars: SessionVars) -> EngineSession {
         EngineSession {
             engine: self.clone(),
             vars,
+        }
+    }
+}
+
+async fn keep_fresh(engine: std::sync::Weak<Engine>) {
+    loop {
+        let Some(strong) = engine.upgrade() else {
+            return;
+        };
+        let broken = strong
+            .catalog()
+            .sources
+            .iter()
+            .any(|status| status.error.is_some());
+        let ttl = strong.config.limits.metadata_ttl;
+        drop(strong);
+        tokio::time::sleep(if broken { RETRY.min(ttl) } else { ttl }).await;
+        if let Some(strong) = engine.upgrade() {
+            strong.refresh().await;
         }
     }
 }
@@ -69,18 +115,36 @@ impl EngineSession {
         &self.engine
     }
 
-    /// Plans a query, EXPLAIN or anything else that returns rows. `declared` are
-    /// the parameter types that the client gave, `None` where it left them open.
+    /// Plans a query or an EXPLAIN of one. `declared` are the parameter types
+    /// that the client gave, `None` where it left them open.
     pub async fn plan(
         &self,
-        _statement: &Statement,
-        _declared: &[Option<PgType>],
+        statement: &Statement,
+        declared: &[Option<PgType>],
     ) -> Result<Planned> {
-        Err(Error::unsupported("queries are not supported yet"))
+        let state = state::of_session(&self.engine.state, &self.vars);
+        plan::plan(
+            &state,
+            &self.engine.catalog(),
+            &self.vars,
+            statement,
+            declared,
+        )
     }
 
     /// Starts a planned statement. `parameters` are of the types that `plan` gave.
-    pub async fn run(&self, _planned: &Planned, _parameters: Vec<ScalarValue>) -> Result<Rows> {
-        Err(Error::unsupported("queries are not supported yet"))
+    pub async fn run(&self, planned: &Planned, parameters: Vec<ScalarValue>) -> Result<Rows> {
+        let state = state::of_session(&self.engine.state, &self.vars);
+        let optimized = plan::optimize(&state, planned, parameters)?;
+        let mode = Mode::from_setting(self.vars.setting("narrows.pushdown"));
+        let physical = physical::physical_plan(&state, optimized, mode).await?;
+        let stream = match planned.explain {
+            Some(options) => explain::run(options, planned, physical, &state).await?,
+            None => execute_stream(physical, state.task_ctx())?,
+        };
+        Ok(Rows {
+            schema: planned.schema.clone(),
+            stream,
+        })
     }
 }

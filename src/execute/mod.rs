@@ -2,5 +2,9 @@
 //! session hands in parsed statements and gets back streams of record batches.
 
 mod engine;
+mod explain;
+mod fragments;
+mod physical;
+mod state;
 
 pub use engine::{Engine, EngineSession, Rows};

@@ -1,12 +1,29 @@
 //! From the client's text to a plan: parse, resolve names, route, explain.
+//! Called by `execute`; reads one catalog snapshot and does no IO.
 
+mod columns;
+pub mod depth;
+mod params;
 pub mod parse;
+mod refuse;
+mod resolve;
+mod rewrite;
+mod type_names;
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::common::ParamValues;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::planner::{PlannerContext, SqlToRel};
+use datafusion::sql::sqlparser::ast;
 
+use crate::catalog::Catalog;
+use crate::error::{Error, Result, SqlState};
+use crate::names::SourceName;
+use crate::semantics::{SessionVars, TypeNames};
 use crate::types::PgType;
 
 pub use parse::{Statement, parse};
@@ -18,14 +35,26 @@ pub enum Route {
     Federated,
 }
 
+impl Route {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Route::CatalogOnly => "catalog only",
+            Route::Federated => "federated",
+        }
+    }
+}
+
 /// A statement ready to run, once for each set of parameters.
 #[derive(Debug, Clone)]
 pub struct Planned {
     pub route: Route,
+    /// What it reads, each once.
+    pub sources: Vec<SourceName>,
     /// The types of $1, $2 …
     pub parameters: Vec<PgType>,
     /// The result's columns; `PgType::of` tells each one's Postgres type.
     pub schema: SchemaRef,
+    /// Before analysis, so that parameters can still take their own types.
     pub logical: Arc<LogicalPlan>,
     pub explain: Option<Explain>,
 }
@@ -33,6 +62,219 @@ pub struct Planned {
 /// EXPLAIN and its options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Explain {
-    pub analyze: bool,
-    pub json: bool,
+    pub analyze: Analyze,
+    pub format: ExplainFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Analyze {
+    No,
+    /// Runs the statement and reports what moved.
+    Yes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExplainFormat {
+    Text,
+    Json,
+}
+
+/// Plans a query or an EXPLAIN of one. `declared` are the parameter types that
+/// the client gave, `None` where it left them open.
+pub fn plan(
+    state: &SessionState,
+    catalog: &Arc<Catalog>,
+    vars: &SessionVars,
+    statement: &Statement,
+    declared: &[Option<PgType>],
+) -> Result<Planned> {
+    depth::with_deep_stack(|| {
+        plan_deep(state, catalog, vars, statement, declared)
+            .map_err(|error| shift_position(error, statement))
+    })
+}
+
+fn plan_deep(
+    state: &SessionState,
+    catalog: &Arc<Catalog>,
+    vars: &SessionVars,
+    statement: &Statement,
+    declared: &[Option<PgType>],
+) -> Result<Planned> {
+    let (mut query, explain) = unwrap_explain(&statement.ast)?;
+    refuse::refuse_ignored(&query)?;
+    let known = params::from_text(&query, declared)?;
+    columns::name_columns(&mut query);
+    rewrite::rewrite(&mut query, state)?;
+
+    let types = Arc::new(TypeNames {
+        time_zone: vars.setting("timezone").unwrap_or("UTC").to_string(),
+    });
+    let resolver = resolve::Resolver::new(state, catalog, vars, types);
+    let fields = known
+        .iter()
+        .map(|pg_type| pg_type.as_ref().and_then(params::field))
+        .collect();
+    let mut context = PlannerContext::new().with_prepare_param_data_types(fields);
+    let logical =
+        SqlToRel::new(&resolver).sql_statement_to_plan_with_context(query, &mut context)?;
+    let sources = resolver.sources();
+    let parameters = params::from_plan(&logical, &known)?;
+    let schema = match explain {
+        Some(_) => explain_schema(),
+        None => output_schema(state, &logical, &parameters)?,
+    };
+    Ok(Planned {
+        route: match sources.is_empty() {
+            true => Route::CatalogOnly,
+            false => Route::Federated,
+        },
+        sources,
+        parameters,
+        schema,
+        logical: Arc::new(logical),
+        explain,
+    })
+}
+
+/// The plan with its parameters' values in place, analyzed and optimized.
+pub fn optimize(
+    state: &SessionState,
+    planned: &Planned,
+    parameters: Vec<ScalarValue>,
+) -> Result<LogicalPlan> {
+    depth::with_deep_stack(|| {
+        let plan = bind(&planned.logical, parameters)?;
+        Ok(state.optimize(&plan)?)
+    })
+}
+
+fn bind(plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
+    if parameters.is_empty() {
+        return Ok(plan.clone());
+    }
+    let values = ParamValues::List(parameters.into_iter().map(Into::into).collect());
+    Ok(plan.clone().replace_params_with_values(&values)?)
+}
+
+/// The columns as clients see them, with the types that analysis settles on.
+fn output_schema(
+    state: &SessionState,
+    logical: &LogicalPlan,
+    parameters: &[PgType],
+) -> Result<SchemaRef> {
+    // Parameters without a type of their own would stop the analysis.
+    let nulls = parameters
+        .iter()
+        .map(|pg_type| {
+            let data_type = pg_type.arrow().unwrap_or(
+                PgType::TEXT
+                    .arrow()
+                    .unwrap_or(datafusion::arrow::datatypes::DataType::Utf8View),
+            );
+            ScalarValue::try_from(&data_type)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let bound = bind(logical, nulls)?;
+    let analyzed = state
+        .analyzer()
+        .execute_and_check(bound, state.config_options(), |_, _| {})?;
+    Ok(visible_schema(analyzed.schema().as_arrow()))
+}
+
+/// The same columns under the names that clients see.
+pub fn visible_schema(schema: &Schema) -> SchemaRef {
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            field
+                .as_ref()
+                .clone()
+                .with_name(columns::visible(field.name()))
+        })
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// Postgres's one column of EXPLAIN.
+fn explain_schema() -> SchemaRef {
+    let field = PgType::TEXT.field("QUERY PLAN", false);
+    Arc::new(Schema::new(field.into_iter().collect::<Vec<_>>()))
+}
+
+fn unwrap_explain(statement: &ast::Statement) -> Result<(ast::Statement, Option<Explain>)> {
+    match statement {
+        ast::Statement::Query(_) => Ok((statement.clone(), None)),
+        ast::Statement::Explain {
+            analyze,
+            format,
+            statement,
+            options,
+            ..
+        } if matches!(**statement, ast::Statement::Query(_)) => {
+            let mut explain = Explain {
+                analyze: analyze_of(*analyze),
+                format: match format {
+                    Some(ast::AnalyzeFormatKind::Keyword(ast::AnalyzeFormat::JSON))
+                    | Some(ast::AnalyzeFormatKind::Assignment(ast::AnalyzeFormat::JSON)) => {
+                        ExplainFormat::Json
+                    }
+                    _ => ExplainFormat::Text,
+                },
+            };
+            for option in options.iter().flatten() {
+                apply_option(&mut explain, option)?;
+            }
+            Ok(((**statement).clone(), Some(explain)))
+        }
+        ast::Statement::Explain { statement, .. } => Err(refuse::not_a_query(statement)),
+        other => Err(refuse::not_a_query(other)),
+    }
+}
+
+fn analyze_of(analyze: bool) -> Analyze {
+    if analyze { Analyze::Yes } else { Analyze::No }
+}
+
+/// `(ANALYZE, FORMAT JSON, …)`; options that only shape Postgres's own output are accepted.
+fn apply_option(explain: &mut Explain, option: &ast::UtilityOption) -> Result<()> {
+    let name = columns::folded(&option.name);
+    let value = option
+        .arg
+        .as_ref()
+        .map(|arg| arg.to_string().to_lowercase());
+    match (name.as_str(), value.as_deref()) {
+        ("analyze", value) => {
+            explain.analyze = analyze_of(!matches!(value, Some("false" | "off" | "0")));
+        }
+        ("format", Some("json")) => explain.format = ExplainFormat::Json,
+        ("format", Some("text")) => explain.format = ExplainFormat::Text,
+        ("format", Some(other)) => {
+            return Err(
+                Error::unsupported(format!("EXPLAIN format \"{other}\" is not supported"))
+                    .with_hint("Use TEXT or JSON."),
+            );
+        }
+        (
+            "verbose" | "costs" | "settings" | "buffers" | "wal" | "timing" | "summary" | "memory"
+            | "generic_plan" | "serialize",
+            _,
+        ) => {}
+        _ => {
+            return Err(Error::new(
+                SqlState::SYNTAX_ERROR,
+                format!("unrecognized EXPLAIN option \"{name}\""),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Positions count from the start of the client's message.
+fn shift_position(error: Error, statement: &Statement) -> Error {
+    match error.position() {
+        Some(position) => error.with_position(position + statement.offset),
+        None => error,
+    }
 }

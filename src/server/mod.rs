@@ -113,10 +113,11 @@ impl Server {
     }
 
     /// Accepts until stopped; returns when every connection is gone or given up.
-    pub async fn run(self) {
+    pub async fn run(self) -> Result<()> {
         tracing::info!(address = %self.address, "listening");
         accept::run(self.service, self.listener, DRAIN, CLOSE).await;
         tracing::info!("stopped");
+        Ok(())
     }
 }
 

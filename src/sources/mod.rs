@@ -4,6 +4,9 @@
 //!
 //! Sources know nothing of sessions or of the user's SQL.
 
+pub mod postgres;
+mod registry;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +17,8 @@ use datafusion::catalog::TableProvider;
 use crate::error::Result;
 use crate::names::{RelationName, SourceName};
 use crate::types::PgType;
+
+pub use registry::open;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceKind {

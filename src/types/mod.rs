@@ -106,6 +106,45 @@ impl PgType {
         })
     }
 
+    /// A built-in type by the name pg_type has for it: `int4`, `timestamptz`.
+    pub fn by_name(name: &str) -> Option<PgType> {
+        let known = [
+            ("bool", PgType::BOOL),
+            ("bytea", PgType::BYTEA),
+            ("char", PgType::CHAR),
+            ("name", PgType::NAME),
+            ("int8", PgType::INT8),
+            ("int2", PgType::INT2),
+            ("int4", PgType::INT4),
+            ("text", PgType::TEXT),
+            ("oid", PgType::OID),
+            ("xid", PgType::XID),
+            ("json", PgType::JSON),
+            ("xml", PgType::XML),
+            ("float4", PgType::FLOAT4),
+            ("float8", PgType::FLOAT8),
+            ("bpchar", PgType::BPCHAR),
+            ("varchar", PgType::VARCHAR),
+            ("date", PgType::DATE),
+            ("time", PgType::TIME),
+            ("timestamp", PgType::TIMESTAMP),
+            ("timestamptz", PgType::TIMESTAMPTZ),
+            ("interval", PgType::INTERVAL),
+            ("numeric", PgType::NUMERIC),
+            ("regproc", PgType::REGPROC),
+            ("regclass", PgType::REGCLASS),
+            ("regtype", PgType::REGTYPE),
+            ("regnamespace", PgType::REGNAMESPACE),
+            ("regrole", PgType::REGROLE),
+            ("uuid", PgType::UUID),
+            ("jsonb", PgType::JSONB),
+        ];
+        known
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, pg_type)| *pg_type)
+    }
+
     /// The type as Postgres's own catalogs know it; `None` for a source's own types.
     pub fn known(&self) -> Option<Type> {
         Type::from_oid(self.oid)

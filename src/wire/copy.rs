@@ -31,7 +31,7 @@ pub async fn run(
     prologue(channel.out.tail(), options, &names)?;
     let mut sent = 0;
     while let Some(batch) = guard.run(channel, running.cursor.next(u64::MAX)).await? {
-        let columns = encode::columns(&batch, &formats, &style)?;
+        let columns = encode::columns(&batch, &schema, &formats, &style)?;
         for row in 0..batch.num_rows() {
             data(channel.out.tail(), |out| match options.format {
                 CopyFormat::Text => text_row(&columns, row, options, out),

@@ -36,6 +36,7 @@ pub async fn send(
 ) -> Result<End, Failure> {
     report.route = running.route;
     let style = connection.session.style();
+    let schema = running.cursor.schema.clone();
     let channel = &mut connection.channel;
     let mut sent = 0;
     let mut rest = Rest::Suspended;
@@ -45,7 +46,7 @@ pub async fn send(
             rest = Rest::Exhausted;
             break;
         };
-        let mut rows = BatchRows::new(&batch, formats, &style)?;
+        let mut rows = BatchRows::new(&batch, &schema, formats, &style)?;
         while rows.write(channel.out.tail(), CHUNK)? {
             guard.flush(channel).await?;
         }
@@ -83,8 +84,7 @@ impl Report {
     pub fn log<T>(&self, result: &Result<T, Failure>) {
         let route = match self.route {
             None => "session",
-            Some(Route::CatalogOnly) => "catalog",
-            Some(Route::Federated) => "federated",
+            Some(route) => route.name(),
         };
         let state = match result {
             Ok(_) => "00000".to_string(),

@@ -10,6 +10,7 @@ mod text;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 
 pub use crate::session::Format;
 pub use column::Column;
@@ -30,11 +31,12 @@ impl BatchRows {
     /// `formats` are one a column.
     pub fn new(
         batch: &RecordBatch,
+        schema: &SchemaRef,
         formats: &[Format],
         style: &Arc<OutputStyle>,
     ) -> Result<BatchRows> {
         Ok(BatchRows {
-            columns: columns(batch, formats, style)?,
+            columns: columns(batch, schema, formats, style)?,
             row: 0,
             rows: batch.num_rows(),
         })
@@ -69,13 +71,13 @@ impl BatchRows {
     }
 }
 
-/// One writer a column.
+/// One writer a column; `schema` has the types that the client was told.
 pub fn columns(
     batch: &RecordBatch,
+    schema: &SchemaRef,
     formats: &[Format],
     style: &Arc<OutputStyle>,
 ) -> Result<Vec<Column>> {
-    let schema = batch.schema();
     batch
         .columns()
         .iter()

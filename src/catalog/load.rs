@@ -1,0 +1,93 @@
+//! Reads the metadata of all sources into one catalog. Called at start, when
+//! metadata grows old, and when a source that was down may be back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use super::{Catalog, Schema, SourceStatus};
+use crate::error::{Error, Result};
+use crate::sources::{Source, Table};
+
+/// Longer than a source may take to say what it holds.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// One catalog of all sources, read at the same time. A source that cannot be
+/// read keeps the tables that `previous` knew, and its status says why.
+pub async fn load(sources: &[Arc<dyn Source>], previous: &Catalog) -> Catalog {
+    let readings = join_all(sources.iter().map(|source| read(source.as_ref()))).await;
+    let mut catalog = Catalog::default();
+    for (source, reading) in sources.iter().zip(readings) {
+        add(&mut catalog, source.as_ref(), reading, previous);
+    }
+    catalog
+}
+
+struct Reading {
+    tables: Result<Vec<Table>>,
+    took: Duration,
+}
+
+async fn read(source: &dyn Source) -> Reading {
+    let start = Instant::now();
+    let tables = match tokio::time::timeout(PATIENCE, source.discover()).await {
+        Ok(tables) => tables,
+        Err(_) => Err(Error::unreachable(
+            source.name(),
+            format!("no answer within {} s", PATIENCE.as_secs()),
+        )),
+    };
+    Reading {
+        tables,
+        took: start.elapsed(),
+    }
+}
+
+fn add(catalog: &mut Catalog, source: &dyn Source, reading: Reading, previous: &Catalog) {
+    for schema in source.schemas() {
+        catalog.schemas.insert(
+            schema,
+            Schema {
+                source: Some(source.name().clone()),
+                tables: BTreeMap::new(),
+            },
+        );
+    }
+    let error = match reading.tables {
+        Ok(tables) => {
+            for table in tables {
+                insert(catalog, Arc::new(table));
+            }
+            None
+        }
+        Err(error) => {
+            tracing::warn!(source = %source.name(), error = %error.log_text(), "source cannot be read");
+            for table in previous.tables() {
+                if table.source == *source.name() {
+                    insert(catalog, table.clone());
+                }
+            }
+            Some(Arc::new(error))
+        }
+    };
+    catalog.sources.push(SourceStatus {
+        name: source.name().clone(),
+        kind: source.kind(),
+        schemas: source.schemas(),
+        error,
+        took: reading.took,
+    });
+}
+
+fn insert(catalog: &mut Catalog, table: Arc<Table>) {
+    let schema = catalog
+        .schemas
+        .entry(table.name.schema.to_string())
+        .or_insert_with(|| Schema {
+            source: Some(table.source.clone()),
+            tables: BTreeMap::new(),
+        });
+    schema.tables.insert(table.name.relation.to_string(), table);
+}

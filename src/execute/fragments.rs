@@ -1,0 +1,101 @@
+//! The leaves of a physical plan that read a source: what each one runs, what
+//! was kept here, and, once it ran, what it moved.
+
+use std::sync::Arc;
+
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::sources::postgres::PostgresScan;
+
+/// How a fragment's work is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    RemoteSql,
+    Files,
+}
+
+impl What {
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            What::RemoteSql => "Remote SQL",
+            What::Files => "Files",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Fragment {
+    /// The source, or the table where the source has several.
+    pub source: String,
+    pub kind: &'static str,
+    pub what: What,
+    pub text: String,
+    /// Conditions that run here, with the reason.
+    pub kept: Vec<String>,
+    pub rows: usize,
+    pub bytes: usize,
+}
+
+/// In the order of the plan, left to right.
+pub(super) fn fragments(plan: &Arc<dyn ExecutionPlan>) -> Vec<Fragment> {
+    let mut found = Vec::new();
+    collect(plan, &mut found);
+    found
+}
+
+fn collect(plan: &Arc<dyn ExecutionPlan>, found: &mut Vec<Fragment>) {
+    if let Some(scan) = plan.downcast_ref::<PostgresScan>() {
+        found.push(of_postgres(scan));
+    } else if let Some(fragment) = plan.downcast_ref::<DataSourceExec>().and_then(of_files) {
+        found.push(fragment);
+    }
+    for child in plan.children() {
+        collect(child, found);
+    }
+}
+
+fn of_postgres(scan: &PostgresScan) -> Fragment {
+    Fragment {
+        source: scan.source_name().to_string(),
+        kind: "postgres",
+        what: What::RemoteSql,
+        text: scan.sql().to_string(),
+        kept: scan.notes().to_vec(),
+        rows: output_rows(scan),
+        bytes: metric(scan, "bytes_moved"),
+    }
+}
+
+fn of_files(scan: &DataSourceExec) -> Option<Fragment> {
+    let config = scan.data_source().downcast_ref::<FileScanConfig>()?;
+    let files: usize = config.file_groups.iter().map(|group| group.len()).sum();
+    let bytes: u64 = config
+        .file_groups
+        .iter()
+        .flat_map(|group| group.iter())
+        .map(|file| file.object_meta.size)
+        .sum();
+    Some(Fragment {
+        source: "files".into(),
+        kind: "lake",
+        what: What::Files,
+        text: format!("{files} of {bytes} bytes"),
+        kept: Vec::new(),
+        rows: output_rows(scan),
+        bytes: metric(scan, "bytes_scanned"),
+    })
+}
+
+fn output_rows(plan: &dyn ExecutionPlan) -> usize {
+    plan.metrics()
+        .and_then(|metrics| metrics.output_rows())
+        .unwrap_or(0)
+}
+
+fn metric(plan: &dyn ExecutionPlan, name: &str) -> usize {
+    plan.metrics()
+        .and_then(|metrics| metrics.sum_by_name(name))
+        .map_or(0, |value| value.as_usize())
+}

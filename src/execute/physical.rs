@@ -1,0 +1,65 @@
+//! Optimized logical plan → physical plan: pushdown, then the engine's own
+//! planner, which meets our fragments as extension nodes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::Schema;
+use datafusion::catalog::Session;
+use datafusion::error::Result as EngineResult;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+
+use crate::error::Result;
+use crate::plan::depth::OnDeepStack;
+use crate::pushdown::{self, RemoteScan};
+use crate::sources::postgres::PostgresScan;
+
+/// `optimized` has its parameters' values in place.
+pub(super) async fn physical_plan(
+    state: &SessionState,
+    optimized: LogicalPlan,
+    mode: pushdown::Mode,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let pushed = crate::plan::depth::with_deep_stack(|| pushdown::push(optimized, mode))?;
+    let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Fragments)]);
+    let plan = OnDeepStack::new(planner.create_physical_plan(&pushed, state)).await?;
+    Ok(plan)
+}
+
+/// Plans `RemoteScan` nodes.
+struct Fragments;
+
+#[async_trait]
+impl ExtensionPlanner for Fragments {
+    async fn plan_extension(
+        &self,
+        _planner: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        _logical_inputs: &[&LogicalPlan],
+        _physical_inputs: &[Arc<dyn ExecutionPlan>],
+        _session: &dyn Session,
+        _context: &PhysicalPlanningContext,
+    ) -> EngineResult<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(remote) = node.as_any().downcast_ref::<RemoteScan>() else {
+            return Ok(None);
+        };
+        Ok(Some(Arc::new(scan_of(remote))))
+    }
+}
+
+fn scan_of(remote: &RemoteScan) -> PostgresScan {
+    let schema: Arc<Schema> =
+        Arc::clone(datafusion::logical_expr::UserDefinedLogicalNodeCore::schema(remote).inner());
+    let notes = remote.kept().iter().map(ToString::to_string).collect();
+    PostgresScan::new(
+        remote.table().source().clone(),
+        remote.sql(),
+        schema,
+        remote.estimates(),
+        notes,
+    )
+}

@@ -1,0 +1,73 @@
+//! The engine's settings: the shared ones, with memory and spill limits, and
+//! what each session changes of them.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use datafusion::common::config::{ConfigOptions, Dialect};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::prelude::SessionConfig;
+
+use crate::catalog::Catalog;
+use crate::config::{Config, Limits};
+use crate::error::Result;
+use crate::pg_catalog;
+use crate::semantics::{self, SessionVars};
+
+/// Build sides up to this many bytes and rows are joined in one piece instead
+/// of being repartitioned: measured faster on most of TPC-H.
+const BROADCAST_BYTES: usize = 100 << 20;
+const BROADCAST_ROWS: usize = 10_000_000;
+
+pub(super) fn shared(config: &Config, catalog: &Arc<ArcSwap<Catalog>>) -> Result<SessionState> {
+    let mut state = SessionStateBuilder::new()
+        .with_config(session_config())
+        .with_runtime_env(runtime(&config.limits)?)
+        .with_default_features()
+        .build();
+    semantics::register(&mut state)?;
+    pg_catalog::register(&mut state, catalog)?;
+    Ok(state)
+}
+
+/// The same with a session's own options.
+pub(super) fn of_session(shared: &SessionState, vars: &SessionVars) -> SessionState {
+    let mut state = shared.clone();
+    let time_zone = vars.setting("timezone").unwrap_or("UTC").to_string();
+    let options = state.config_mut().options_mut();
+    options.execution.time_zone = Some(time_zone);
+    options.extensions.insert(vars.clone());
+    state.execution_props_mut().query_execution_start_time = Some(vars.transaction_start);
+    state
+}
+
+fn session_config() -> SessionConfig {
+    let mut options = ConfigOptions::new();
+    options.catalog.create_default_catalog_and_schema = false;
+    options.catalog.information_schema = false;
+    options.sql_parser.dialect = Dialect::PostgreSQL;
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.collect_spans = true;
+    options.optimizer.hash_join_single_partition_threshold = BROADCAST_BYTES;
+    options.optimizer.hash_join_single_partition_threshold_rows = BROADCAST_ROWS;
+    SessionConfig::from(options)
+}
+
+fn runtime(limits: &Limits) -> Result<Arc<RuntimeEnv>> {
+    let pool = TrackConsumersPool::new(
+        FairSpillPool::new(limits.query_memory),
+        std::num::NonZeroUsize::MIN,
+    );
+    let disk = DiskManagerBuilder::default()
+        .with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]))
+        .with_max_temp_directory_size(limits.spill_limit);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(pool))
+        .with_disk_manager_builder(disk)
+        .with_object_list_cache_limit(0)
+        .build_arc()?;
+    Ok(runtime)
+}

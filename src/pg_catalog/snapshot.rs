@@ -1,0 +1,273 @@
+//! One catalog snapshot as Postgres's catalogs see it: every schema, relation,
+//! key and default with its OID. Made once per `Catalog` and shared by all
+//! statements that plan on it; what a user may see is decided by `Seen`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use datafusion::arrow::array::RecordBatch;
+
+use super::oids::{self, Assigner, Kind};
+use crate::auth::grants::Grants;
+use crate::catalog::Catalog;
+use crate::names::RelationName;
+use crate::semantics::SessionVars;
+use crate::sources::{Key, KeyKind, RelationKind, Table};
+use crate::types::Oid;
+
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    pub namespaces: Vec<Namespace>,
+    pub relations: Vec<Relation>,
+    objects: HashMap<Oid, Object>,
+    by_name: HashMap<RelationName, usize>,
+    /// Finished rows by relation and the grants they were made for.
+    cache: Mutex<HashMap<(Oid, usize), (Weak<Grants>, RecordBatch)>>,
+}
+
+#[derive(Debug)]
+pub struct Namespace {
+    pub oid: Oid,
+    pub name: String,
+}
+
+#[derive(Debug)]
+pub struct Relation {
+    pub oid: Oid,
+    pub namespace: Oid,
+    pub table: Arc<Table>,
+    /// One for each of the table's keys.
+    pub keys: Vec<KeyOids>,
+    /// One for each of the table's columns; `None`: no default.
+    pub defaults: Vec<Option<Oid>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct KeyOids {
+    pub constraint: Oid,
+    /// Of a primary or unique key.
+    pub index: Option<Oid>,
+}
+
+/// What an OID of a source's object stands for; numbers are positions in
+/// `Snapshot::relations` and in the relation's keys or columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Object {
+    Namespace(usize),
+    Relation(usize),
+    Index { relation: usize, key: usize },
+    Constraint { relation: usize, key: usize },
+}
+
+/// Snapshots of the catalogs that are alive; few, because a catalog is dropped
+/// with its last statement.
+static SNAPSHOTS: Mutex<Vec<(Weak<Catalog>, Arc<Snapshot>)>> = Mutex::new(Vec::new());
+
+impl Snapshot {
+    pub fn of(catalog: &Arc<Catalog>) -> Arc<Snapshot> {
+        let mut alive = SNAPSHOTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = alive
+            .iter()
+            .find(|(of, _)| std::ptr::eq(of.as_ptr(), Arc::as_ptr(catalog)));
+        if let Some((_, snapshot)) = known {
+            return snapshot.clone();
+        }
+        alive.retain(|(of, _)| of.strong_count() > 0);
+        let snapshot = Arc::new(Snapshot::read(catalog));
+        alive.push((Arc::downgrade(catalog), snapshot.clone()));
+        snapshot
+    }
+
+    fn read(catalog: &Catalog) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        let mut assigner = Assigner::default();
+        // BTreeMaps: in the order of the names, so that collisions resolve the same way
+        for (name, schema) in &catalog.schemas {
+            let oid = match name.as_str() {
+                "public" => oids::SCHEMA_PUBLIC,
+                other => assigner.assign(Kind::Schema, &[other]),
+            };
+            snapshot
+                .objects
+                .insert(oid, Object::Namespace(snapshot.namespaces.len()));
+            snapshot.namespaces.push(Namespace {
+                oid,
+                name: name.clone(),
+            });
+            for (relation, table) in &schema.tables {
+                snapshot.add(&mut assigner, oid, [name, relation], table);
+            }
+        }
+        snapshot
+    }
+
+    fn add(
+        &mut self,
+        assigner: &mut Assigner,
+        namespace: Oid,
+        name: [&str; 2],
+        table: &Arc<Table>,
+    ) {
+        let [schema, relation] = name;
+        let at = self.relations.len();
+        let oid = assigner.assign(Kind::Relation, &name);
+        self.objects.insert(oid, Object::Relation(at));
+        self.by_name.insert(RelationName::new(schema, relation), at);
+        let mut keys = Vec::with_capacity(table.keys.len());
+        for (key, declared) in table.keys.iter().enumerate() {
+            let parts = [schema, relation, declared.name.as_str()];
+            let constraint = assigner.assign(Kind::Constraint, &parts);
+            self.objects
+                .insert(constraint, Object::Constraint { relation: at, key });
+            let index = match declared.kind {
+                KeyKind::Primary | KeyKind::Unique => Some(assigner.assign(Kind::Index, &parts)),
+                KeyKind::Foreign { .. } => None,
+            };
+            if let Some(index) = index {
+                self.objects
+                    .insert(index, Object::Index { relation: at, key });
+            }
+            keys.push(KeyOids { constraint, index });
+        }
+        let mut default = |column: &crate::sources::Column| {
+            let has_one = column.default.is_some();
+            has_one.then(|| assigner.assign(Kind::Default, &[schema, relation, &column.name]))
+        };
+        self.relations.push(Relation {
+            oid,
+            namespace,
+            table: table.clone(),
+            keys,
+            defaults: table.columns.iter().map(&mut default).collect(),
+        });
+    }
+}
+
+/// A snapshot as one user sees it: without the relations that they may not read.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub snapshot: &'a Snapshot,
+    pub vars: &'a SessionVars,
+}
+
+impl<'a> Seen<'a> {
+    pub fn relations(&self) -> Vec<&'a Relation> {
+        let all = self.snapshot.relations.iter();
+        all.filter(|relation| self.may_read(relation)).collect()
+    }
+
+    /// Those that hold something to read, or would if the source could be reached.
+    pub fn namespaces(&self) -> Vec<&'a Namespace> {
+        let mut readable: Vec<Oid> = self.relations().iter().map(|r| r.namespace).collect();
+        readable.dedup();
+        let whole = |name: &str| self.vars.grants.may_read(&RelationName::new(name, ""));
+        self.snapshot
+            .namespaces
+            .iter()
+            .filter(|schema| readable.contains(&schema.oid) || whole(&schema.name))
+            .collect()
+    }
+
+    pub fn object(&self, oid: Oid) -> Option<Object> {
+        let object = *self.snapshot.objects.get(&oid)?;
+        let readable = match object {
+            Object::Namespace(_) => self.namespaces().iter().any(|schema| schema.oid == oid),
+            Object::Relation(relation)
+            | Object::Index { relation, .. }
+            | Object::Constraint { relation, .. } => {
+                self.may_read(self.snapshot.relations.get(relation)?)
+            }
+        };
+        readable.then_some(object)
+    }
+
+    pub fn relation(&self, oid: Oid) -> Option<&'a Relation> {
+        match self.object(oid)? {
+            Object::Relation(at) => self.snapshot.relations.get(at),
+            _ => None,
+        }
+    }
+
+    pub fn relation_named(&self, name: &RelationName) -> Option<&'a Relation> {
+        let relation = self
+            .snapshot
+            .relations
+            .get(*self.snapshot.by_name.get(name)?)?;
+        self.may_read(relation).then_some(relation)
+    }
+
+    /// The index of this schema with that name: a key's name is its index's.
+    pub fn index_named(&self, name: &RelationName) -> Option<Oid> {
+        let of_schema = |relation: &&&Relation| *relation.table.name.schema == *name.schema;
+        let relations = self.relations();
+        let mut indexes = relations
+            .iter()
+            .filter(of_schema)
+            .flat_map(|relation| relation.indexes());
+        indexes
+            .find(|(_, key, _)| *key.name == *name.relation)
+            .map(|(oid, ..)| oid)
+    }
+
+    /// What `make` returns, made once for all sessions with the same grants.
+    pub fn cached(
+        &self,
+        relation: Oid,
+        make: impl FnOnce(&Seen) -> crate::error::Result<RecordBatch>,
+    ) -> crate::error::Result<RecordBatch> {
+        let grants = &self.vars.grants;
+        let key = (relation, Arc::as_ptr(grants) as usize);
+        let lock = || {
+            self.snapshot
+                .cache
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        // the Weak keeps the address from being given to other grants meanwhile
+        if let Some((_, batch)) = lock().get(&key) {
+            return Ok(batch.clone());
+        }
+        let batch = make(self)?;
+        let mut cache = lock();
+        cache.retain(|_, (of, _)| of.strong_count() > 0);
+        cache.insert(key, (Arc::downgrade(grants), batch.clone()));
+        Ok(batch)
+    }
+
+    fn may_read(&self, relation: &Relation) -> bool {
+        self.vars.grants.may_read(&relation.table.name)
+    }
+}
+
+impl Relation {
+    pub fn schema(&self) -> &str {
+        &self.table.name.schema
+    }
+
+    pub fn name(&self) -> &str {
+        &self.table.name.relation
+    }
+
+    /// pg_class.relkind.
+    pub fn kind(&self) -> char {
+        match self.table.kind {
+            RelationKind::Table => 'r',
+            RelationKind::PartitionedTable => 'p',
+            RelationKind::View => 'v',
+            RelationKind::MaterializedView => 'm',
+            RelationKind::ForeignTable => 'f',
+        }
+    }
+
+    pub fn is_view(&self) -> bool {
+        self.table.kind == RelationKind::View
+    }
+
+    /// The table's indexes: OID, key, OID of the constraint.
+    pub fn indexes(&self) -> impl Iterator<Item = (Oid, &Key, Oid)> {
+        self.keys
+            .iter()
+            .zip(&self.table.keys)
+            .filter_map(|(oids, key)| Some((oids.index?, key, oids.constraint)))
+    }
+}

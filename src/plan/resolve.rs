@@ -1,0 +1,299 @@
+//! Names of a statement → what they stand for: relations through search_path
+//! and grants, functions, types. The engine's SQL planner asks; the answers
+//! come from one catalog snapshot.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::catalog::TableFunctionArgs;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::{DFSchema, TableReference, plan_datafusion_err};
+use datafusion::datasource::cte_worktable::CteWorkTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::error::Result as EngineResult;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::planner::{
+    ContextProvider, ExprPlanner, RelationPlanner, TypePlanner,
+};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
+};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::scalar::ScalarValue;
+
+use crate::catalog::Catalog;
+use crate::error::{Error, Result, SqlState};
+use crate::names::{RelationName, SourceName};
+use crate::pg_catalog;
+use crate::semantics::SessionVars;
+use crate::sources::TableState;
+
+pub(super) struct Resolver<'a> {
+    state: &'a SessionState,
+    catalog: &'a Arc<Catalog>,
+    vars: &'a SessionVars,
+    types: Arc<dyn TypePlanner>,
+    /// The sources of the relations found so far.
+    sources: Mutex<Vec<SourceName>>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(super) fn new(
+        state: &'a SessionState,
+        catalog: &'a Arc<Catalog>,
+        vars: &'a SessionVars,
+        types: Arc<dyn TypePlanner>,
+    ) -> Self {
+        Resolver {
+            state,
+            catalog,
+            vars,
+            types,
+            sources: Mutex::default(),
+        }
+    }
+
+    /// The sources that the statement reads, each once.
+    pub(super) fn sources(&self) -> Vec<SourceName> {
+        let mut sources = self
+            .sources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        sources.sort();
+        sources.dedup();
+        sources
+    }
+
+    fn relation(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
+        match name {
+            TableReference::Bare { table } => self.unqualified(table),
+            TableReference::Partial { schema, table } => self.qualified(schema, table),
+            TableReference::Full {
+                catalog,
+                schema,
+                table,
+            } => {
+                if **catalog != *self.vars.database {
+                    return Err(Error::unsupported(format!(
+                        "cross-database references are not implemented: \"{catalog}.{schema}.{table}\""
+                    )));
+                }
+                self.qualified(schema, table)
+            }
+        }
+    }
+
+    /// pg_catalog is searched first, as in Postgres (section 5.10.5 of the manual).
+    fn unqualified(&self, table: &str) -> Result<Arc<dyn TableSource>> {
+        if let Some(found) = self.in_schema("pg_catalog", table)? {
+            return Ok(found);
+        }
+        for schema in self.vars.search_path.iter() {
+            if let Some(found) = self.in_schema(schema, table)? {
+                return Ok(found);
+            }
+        }
+        Err(self.not_found(table, table))
+    }
+
+    fn qualified(&self, schema: &str, table: &str) -> Result<Arc<dyn TableSource>> {
+        self.in_schema(schema, table)?
+            .ok_or_else(|| self.not_found(&format!("{schema}.{table}"), table))
+    }
+
+    fn in_schema(&self, schema: &str, table: &str) -> Result<Option<Arc<dyn TableSource>>> {
+        if let Some(provider) = pg_catalog::relation(self.catalog, self.vars, schema, table) {
+            return Ok(Some(provider_as_source(provider)));
+        }
+        let name = RelationName::new(schema, table);
+        let Some(found) = self.catalog.table(&name) else {
+            return self.unreachable(schema);
+        };
+        if !self.vars.grants.may_read(&name) {
+            return Err(Error::new(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("permission denied for table {table}"),
+            ));
+        }
+        match &found.state {
+            TableState::Broken(error) => Err(error.duplicate()),
+            TableState::Ready(provider) => {
+                self.sources
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(found.source.clone());
+                Ok(Some(provider_as_source(provider.clone())))
+            }
+        }
+    }
+
+    /// A table that is not known may exist on a source that could not be read.
+    fn unreachable(&self, schema: &str) -> Result<Option<Arc<dyn TableSource>>> {
+        let down = self.catalog.sources.iter().find_map(|status| {
+            let error = status.error.as_ref()?;
+            status
+                .schemas
+                .iter()
+                .any(|name| name == schema)
+                .then_some(error)
+        });
+        match down {
+            Some(error) => Err(error.duplicate()),
+            None => Ok(None),
+        }
+    }
+
+    fn not_found(&self, full: &str, table: &str) -> Error {
+        let error = Error::new(
+            SqlState::UNDEFINED_TABLE,
+            format!("relation \"{full}\" does not exist"),
+        );
+        let elsewhere = self
+            .catalog
+            .tables()
+            .find(|known| *known.name.relation == *table && self.vars.grants.may_read(&known.name));
+        match elsewhere {
+            Some(known) => error.with_hint(format!("Perhaps you meant \"{}\".", known.name)),
+            None => error,
+        }
+    }
+}
+
+/// The engine's table functions take their integers as int8 only.
+fn widened(argument: Expr) -> Expr {
+    match argument {
+        Expr::Literal(ScalarValue::Int32(Some(value)), metadata) => {
+            Expr::Literal(ScalarValue::Int64(Some(i64::from(value))), metadata)
+        }
+        Expr::Literal(ScalarValue::Int16(Some(value)), metadata) => {
+            Expr::Literal(ScalarValue::Int64(Some(i64::from(value))), metadata)
+        }
+        other => other,
+    }
+}
+
+/// Functions of pg_catalog answer to their qualified name too.
+fn bare(name: &str) -> &str {
+    name.strip_prefix("pg_catalog.")
+        .or_else(|| name.strip_prefix("information_schema."))
+        .unwrap_or(name)
+}
+
+impl ContextProvider for Resolver<'_> {
+    fn get_table_source(&self, name: TableReference) -> EngineResult<Arc<dyn TableSource>> {
+        Ok(self.relation(&name)?)
+    }
+
+    fn get_table_function_source(
+        &self,
+        name: &str,
+        args: Vec<Expr>,
+    ) -> EngineResult<Arc<dyn TableSource>> {
+        let function = self
+            .state
+            .table_functions()
+            .get(bare(name))
+            .cloned()
+            .ok_or_else(|| {
+                Error::new(
+                    SqlState::UNDEFINED_FUNCTION,
+                    format!("function {name} does not exist"),
+                )
+            })?;
+        let context = SimplifyContext::builder()
+            .with_config_options(Arc::clone(self.state.config_options()))
+            .with_query_execution_start_time(
+                self.state.execution_props().query_execution_start_time,
+            )
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        let empty = DFSchema::empty();
+        let args = args
+            .into_iter()
+            .map(|arg| {
+                simplifier
+                    .coerce(arg, &empty)
+                    .and_then(|arg| simplifier.simplify(arg))
+                    .map(widened)
+            })
+            .collect::<EngineResult<Vec<_>>>()?;
+        let provider =
+            function.create_table_provider_with_args(TableFunctionArgs::new(&args, self.state))?;
+        Ok(provider_as_source(provider))
+    }
+
+    fn create_cte_work_table(
+        &self,
+        name: &str,
+        schema: SchemaRef,
+    ) -> EngineResult<Arc<dyn TableSource>> {
+        Ok(provider_as_source(Arc::new(CteWorkTable::new(
+            name, schema,
+        ))))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        self.state.expr_planners()
+    }
+
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        self.state.relation_planners()
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(self.types.clone())
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.state.scalar_functions().get(bare(name)).cloned()
+    }
+
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.state.higher_order_functions().get(bare(name)).cloned()
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.state.aggregate_functions().get(bare(name)).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.state.window_functions().get(bare(name)).cloned()
+    }
+
+    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        self.state.config_options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.state.scalar_functions().keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        self.state
+            .higher_order_functions()
+            .keys()
+            .cloned()
+            .collect()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.state.aggregate_functions().keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.state.window_functions().keys().cloned().collect()
+    }
+
+    fn get_file_type(
+        &self,
+        extension: &str,
+    ) -> EngineResult<Arc<dyn datafusion::common::file_options::file_type::FileType>> {
+        Err(plan_datafusion_err!("no file format \"{extension}\""))
+    }
+}

@@ -1,0 +1,220 @@
+//! Subqueries as values. The engine decorrelates them only when they aggregate,
+//! so one that does not is made to: `narrows_single_row` gives its argument's
+//! one value, NULL for no row, and 21000 for more than one, as Postgres does.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    self, BinaryOperator, Expr, FunctionArgumentClause, FunctionArguments, GroupByExpr,
+    LimitClause, OrderByKind, Query, SelectItem, SetExpr, Value, Visit, Visitor,
+};
+
+use super::{call, call_count, call_with, last_part};
+use crate::error::{Error, Result};
+
+/// `ARRAY(SELECT x FROM …)` → `(SELECT array_agg(x) FROM …)`, empty instead of NULL.
+pub(super) fn array_of_subquery(expr: &mut Expr) -> Result<()> {
+    let Expr::Function(function) = expr else {
+        return Ok(());
+    };
+    if last_part(&function.name).as_deref() != Some("array") {
+        return Ok(());
+    }
+    let FunctionArguments::Subquery(query) = &function.args else {
+        return Ok(());
+    };
+    let mut query = query.clone();
+    let unsupported = || Error::unsupported("this form of ARRAY(subquery) is not supported");
+    let order = match query.order_by.take() {
+        None => Vec::new(),
+        Some(order) => match order.kind {
+            OrderByKind::Expressions(keys) => keys,
+            OrderByKind::All(_) => return Err(unsupported()),
+        },
+    };
+    let simple = query.limit_clause.is_none() && query.fetch.is_none();
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return Err(unsupported());
+    };
+    if !simple || select.distinct.is_some() || is_grouped(select) {
+        return Err(unsupported());
+    }
+    let [item] = select.projection.as_mut_slice() else {
+        return Err(Error::new(
+            crate::error::SqlState::SYNTAX_ERROR,
+            "subquery must return only one column",
+        ));
+    };
+    let Some(value) = value_of(item) else {
+        return Err(unsupported());
+    };
+    let mut aggregate = call("array_agg", value);
+    if let Expr::Function(aggregate) = &mut aggregate
+        && let FunctionArguments::List(list) = &mut aggregate.args
+        && !order.is_empty()
+    {
+        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
+    *item = SelectItem::UnnamedExpr(aggregate);
+    // the aggregate of no rows is NULL, the array of no rows is empty
+    *expr = call_with(
+        "coalesce",
+        vec![Expr::Subquery(query), call_with("make_array", Vec::new())],
+    );
+    Ok(())
+}
+
+/// `EXISTS (SELECT …)` as a value → `(SELECT count(*) FROM …) > 0`.
+pub(super) fn count_existing(expr: &mut Expr) {
+    let Expr::Exists { subquery, negated } = expr else {
+        return;
+    };
+    let mut query = subquery.clone();
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    if is_grouped(select) || query.limit_clause.is_some() || query.fetch.is_some() {
+        return;
+    }
+    select.distinct = None;
+    select.projection = vec![SelectItem::UnnamedExpr(call_count())];
+    query.order_by = None;
+    *expr = Expr::Nested(Box::new(Expr::BinaryOp {
+        left: Box::new(Expr::Subquery(query)),
+        op: if *negated {
+            BinaryOperator::Eq
+        } else {
+            BinaryOperator::Gt
+        },
+        right: Box::new(Expr::Value(Value::Number("0".into(), false).into())),
+    }));
+}
+
+/// `(SELECT x … ORDER BY o LIMIT 1)` → `(SELECT first_value(x ORDER BY o) …)`
+pub(super) fn first_row(expr: &mut Expr, is_aggregate: impl Fn(&str) -> bool) {
+    let Expr::Subquery(query) = expr else {
+        return;
+    };
+    let one = matches!(
+        &query.limit_clause,
+        Some(LimitClause::LimitOffset { limit: Some(Expr::Value(limit)), offset: None, .. })
+            if matches!(&limit.value, Value::Number(digits, _) if digits == "1")
+    );
+    if !one || query.with.is_some() || query.fetch.is_some() {
+        return;
+    }
+    let order = match query.order_by.as_ref().map(|order| &order.kind) {
+        None => Vec::new(),
+        Some(OrderByKind::Expressions(keys)) => keys.clone(),
+        Some(OrderByKind::All(_)) => return,
+    };
+    let positional = order.iter().any(|key| matches!(key.expr, Expr::Value(_)));
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    if positional || select.distinct.is_some() || is_grouped(select) || select.from.is_empty() {
+        return;
+    }
+    let [item] = select.projection.as_mut_slice() else {
+        return;
+    };
+    let Some(value) = value_of(item) else {
+        return;
+    };
+    if calls_aggregate(&value, &is_aggregate) {
+        return;
+    }
+    let mut first = call("first_value", value);
+    if let Expr::Function(function) = &mut first
+        && let FunctionArguments::List(list) = &mut function.args
+        && !order.is_empty()
+    {
+        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
+    *item = SelectItem::UnnamedExpr(first);
+    query.order_by = None;
+    query.limit_clause = None;
+}
+
+/// A scalar subquery without an aggregate gets one.
+pub(super) fn single_row(expr: &mut Expr, is_aggregate: impl Fn(&str) -> bool) {
+    let Expr::Subquery(query) = expr else {
+        return;
+    };
+    if query.limit_clause.is_some() || query.fetch.is_some() || query.with.is_some() {
+        return;
+    }
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    if select.distinct.is_some() || is_grouped(select) || select.from.is_empty() {
+        return;
+    }
+    let [item] = select.projection.as_mut_slice() else {
+        return;
+    };
+    let Some(value) = value_of(item) else {
+        return;
+    };
+    if calls_aggregate(&value, &is_aggregate) {
+        return;
+    }
+    *item = SelectItem::UnnamedExpr(call("narrows_single_row", value));
+    query.order_by = None;
+}
+
+fn value_of(item: &SelectItem) -> Option<Expr> {
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+            Some(expr.clone())
+        }
+        _ => None,
+    }
+}
+
+fn is_grouped(select: &ast::Select) -> bool {
+    let keys = match &select.group_by {
+        GroupByExpr::All(_) => true,
+        GroupByExpr::Expressions(keys, _) => !keys.is_empty(),
+    };
+    keys || select.having.is_some()
+}
+
+/// An aggregate or a window function anywhere but in a deeper subquery.
+fn calls_aggregate(expr: &Expr, is_aggregate: &impl Fn(&str) -> bool) -> bool {
+    struct Search<'a, F> {
+        is_aggregate: &'a F,
+        depth: usize,
+    }
+
+    impl<F: Fn(&str) -> bool> Visitor for Search<'_, F> {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            self.depth += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            self.depth -= 1;
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            if let Expr::Function(function) = expr
+                && self.depth == 0
+                && (function.over.is_some()
+                    || last_part(&function.name).is_some_and(|name| (self.is_aggregate)(&name)))
+            {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        }
+    }
+
+    expr.visit(&mut Search {
+        is_aggregate,
+        depth: 0,
+    })
+    .is_break()
+}

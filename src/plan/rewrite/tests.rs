@@ -1,0 +1,87 @@
+use super::*;
+use crate::plan::parse::parse;
+use datafusion::execution::SessionStateBuilder;
+
+fn check(sql: &str, expected: &str) {
+    let state = SessionStateBuilder::new().with_default_features().build();
+    let mut statement = parse(sql).expect(sql).remove(0);
+    rewrite(&mut statement.ast, &state).expect(sql);
+    assert_eq!(statement.ast.to_string(), expected, "{sql}");
+}
+
+#[test]
+fn distinct_from_binds_tighter_than_and() {
+    check(
+        "SELECT a WHERE x AND a IS DISTINCT FROM b AND c OR d",
+        "SELECT a WHERE x AND a IS DISTINCT FROM b AND c OR d",
+    );
+    let mut statement = parse("SELECT a WHERE a IS DISTINCT FROM b AND c").expect("parses");
+    let state = SessionStateBuilder::new().with_default_features().build();
+    rewrite(&mut statement[0].ast, &state).expect("rewrites");
+    let ast::Statement::Query(query) = statement[0].ast.as_ref() else {
+        panic!("a query")
+    };
+    let ast::SetExpr::Select(select) = query.body.as_ref() else {
+        panic!("a select")
+    };
+    assert!(matches!(
+        select.selection,
+        Some(Expr::BinaryOp {
+            op: ast::BinaryOperator::And,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn numbers_narrow_where_they_are_values() {
+    check(
+        "SELECT a + 1 FROM t GROUP BY 1 ORDER BY 2 LIMIT 3",
+        "SELECT a + 1::INT4 FROM t GROUP BY 1 ORDER BY 2 LIMIT 3",
+    );
+    check("SELECT 3000000000", "SELECT 3000000000");
+}
+
+#[test]
+fn object_names_resolve() {
+    check(
+        "SELECT x FROM t WHERE a = 'shop.orders'::regclass",
+        "SELECT x FROM t WHERE a = narrows_to_regclass('shop.orders')",
+    );
+    check(
+        "SELECT oid::regclass FROM t",
+        "SELECT narrows_regclass_out(oid::REGCLASS) FROM t",
+    );
+}
+
+#[test]
+fn subqueries_aggregate() {
+    check(
+        "SELECT (SELECT b FROM u WHERE u.a = t.a) FROM t",
+        "SELECT (SELECT narrows_single_row(b) FROM u WHERE u.a = t.a) FROM t",
+    );
+    check(
+        "SELECT (SELECT max(b) FROM u) FROM t",
+        "SELECT (SELECT max(b) FROM u) FROM t",
+    );
+    check(
+        "SELECT ARRAY(SELECT b FROM u ORDER BY c)",
+        "SELECT coalesce((SELECT array_agg(b ORDER BY c) FROM u), make_array())",
+    );
+    check(
+        "SELECT EXISTS (SELECT b FROM u)",
+        "SELECT ((SELECT count(*) FROM u) > 0::INT4)",
+    );
+    check(
+        "SELECT (SELECT b FROM u ORDER BY c LIMIT 1) FROM t",
+        "SELECT (SELECT first_value(b ORDER BY c) FROM u) FROM t",
+    );
+}
+
+#[test]
+fn operators_and_collations_are_plain() {
+    check(
+        "SELECT a FROM t WHERE a OPERATOR(pg_catalog.~) 'x' COLLATE pg_catalog.default",
+        "SELECT a FROM t WHERE a ~ 'x'",
+    );
+}
