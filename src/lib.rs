@@ -6,7 +6,7 @@ pub mod auth;
 pub mod catalog;
 pub mod config;
 #[cfg(feature = "demo")]
-// pub mod demo;
+pub mod demo;
 pub mod error;
 pub mod execute;
 pub mod metrics;

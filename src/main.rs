@@ -1,1 +1,98 @@
-fn main() {}
+//! The command line: `narrows serve | check | worker | demo`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use narrows::config::Config;
+use narrows::error::{Error, Result};
+use narrows::execute::Engine;
+use narrows::server;
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Command {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Serve the Postgres protocol.
+    Serve(Catalog),
+    /// Check the catalog file and every source in it.
+    Check(Catalog),
+    /// Run stages of other nodes' plans.
+    Worker(Catalog),
+    /// Serve sample data from an embedded Postgres and lake tables.
+    Demo,
+}
+
+#[derive(Args)]
+struct Catalog {
+    /// What lies behind the endpoint.
+    #[arg(long = "catalog", value_name = "FILE", default_value = "catalog.toml")]
+    file: PathBuf,
+}
+
+/// Expressions nest, and planning recurses over them.
+const STACK: usize = 16 * 1024 * 1024;
+
+fn main() -> ExitCode {
+    log_to_stderr();
+    let command = Command::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK)
+        .build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(run(command.action));
+            // what still runs was given its time
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(Error::internal(format!("no runtime: {error}"))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", error.log_text());
+            if let Some(hint) = error.hint() {
+                tracing::error!("hint: {hint}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `NARROWS_LOG` is a filter such as `narrows=debug`.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("NARROWS_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+async fn run(action: Action) -> Result<()> {
+    match action {
+        Action::Serve(catalog) => serve(&catalog).await,
+        Action::Check(_) => Err(Error::unsupported("narrows check is not built yet")),
+        Action::Worker(_) => Err(Error::unsupported("narrows worker is not built yet")),
+        Action::Demo => Err(Error::unsupported("narrows demo is not built yet")),
+    }
+}
+
+async fn serve(catalog: &Catalog) -> Result<()> {
+    let config = Arc::new(Config::load(&catalog.file)?);
+    let engine = Engine::start(config.clone()).await?;
+    let server = server::serve(config, engine).await?;
+    let stop = server.stop_handle();
+    let signals = tokio::spawn(server::stop_on_signals(stop));
+    let result = server.run().await;
+    signals.abort();
+    result
+}

@@ -1,1 +1,3 @@
-//! (opening paragraph)
+//! Every metric's name and label, and the counters behind them.
+
+pub mod panics;

@@ -1,30 +1,145 @@
-//! Accepts connections and runs their sessions.
+//! The listening socket: who is let in, TLS, the orderly end. Called by `main`,
+//! tests and the demo; what a connection says is `wire`'s.
+
+mod accept;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::net::TcpListener;
+
+use crate::auth::Users;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SqlState};
 use crate::execute::Engine;
+use crate::wire::{CancelRegistry, Service, Shutdown};
 
-/// A listener that is bound and does not accept yet.
-#[derive(Debug)]
+/// How long running statements may go on after shutdown began, and how long
+/// connections then have to close.
+const DRAIN: Duration = Duration::from_secs(10);
+const CLOSE: Duration = Duration::from_secs(3);
+
 pub struct Server {
+    service: Arc<Service>,
+    listener: TcpListener,
     address: SocketAddr,
 }
 
-/// Binds the address that the configuration names.
-pub async fn serve(_config: Arc<Config>, _engine: Arc<Engine>) -> Result<Server> {
-    Err(Error::unsupported("serving is not supported yet"))
+/// Ends a running server from outside.
+#[derive(Debug, Clone)]
+pub struct Stop(Shutdown);
+
+impl Stop {
+    /// Stop accepting, end idle sessions, let running statements finish for a while.
+    pub fn drain(&self) {
+        self.0.drain.cancel();
+    }
+
+    /// End everything.
+    pub fn now(&self) {
+        self.0.drain.cancel();
+        self.0.now.cancel();
+    }
+}
+
+/// Binds the address of the configuration; `run` accepts.
+pub async fn serve(config: Arc<Config>, engine: Arc<Engine>) -> Result<Server> {
+    let users = Users::load(&config.users)?;
+    let listen = config.server.listen;
+    if users.is_empty() && !listen.ip().is_loopback() {
+        return Err(Error::new(
+            SqlState::CONFIG_FILE_ERROR,
+            format!("{listen} is not a loopback address, and there are no [[users]]"),
+        )
+        .with_hint("Declare [[users]] in the catalog file, or listen on 127.0.0.1."));
+    }
+    let tls = match &config.server.tls {
+        Some(settings) => Some(tls::load(&config.base, settings)?),
+        None => None,
+    };
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        Error::new(
+            SqlState::CONFIG_FILE_ERROR,
+            format!("cannot listen on {listen}: {error}"),
+        )
+    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Error::internal(format!("local address: {error}")))?;
+    if users.is_empty() {
+        tracing::warn!(
+            "no [[users]] are declared: loopback connections are accepted as any user, without a password"
+        );
+    }
+    Ok(Server {
+        service: Arc::new(Service {
+            config,
+            engine,
+            users,
+            cancels: Arc::new(CancelRegistry::default()),
+            tls,
+            shutdown: Shutdown::default(),
+        }),
+        listener,
+        address,
+    })
 }
 
 impl Server {
+    /// The address that is listened on; the port is chosen by the system for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Until it is told to stop.
-    pub async fn run(self) -> Result<()> {
+    pub fn stop_handle(&self) -> Stop {
+        Stop(self.service.shutdown.clone())
+    }
+
+    /// Reads certificate and key again; sessions keep theirs.
+    pub fn reload_tls(&self) -> Result<()> {
+        let Some((tls, settings)) = self
+            .service
+            .tls
+            .as_ref()
+            .zip(self.service.config.server.tls.as_ref())
+        else {
+            return Ok(());
+        };
+        tls.current
+            .store(tls::identity(&self.service.config.base, settings)?);
         Ok(())
     }
+
+    /// Accepts until stopped; returns when every connection is gone or given up.
+    pub async fn run(self) -> Result<()> {
+        tracing::info!(address = %self.address, "listening");
+        accept::run(self.service, self.listener, DRAIN, CLOSE).await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// SIGTERM and SIGINT: the first drains, a second one ends everything.
+pub async fn stop_on_signals(stop: Stop) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        tracing::warn!("signals cannot be received");
+        return;
+    };
+    let mut next = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    next().await;
+    tracing::info!("stopping: running statements may finish");
+    stop.drain();
+    next().await;
+    stop.now();
 }

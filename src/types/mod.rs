@@ -19,6 +19,8 @@
 //! `infinity` and `-infinity` are the largest and smallest value of Date32 and
 //! Timestamp(µs), as Postgres itself stores them.
 
+pub mod text;
+
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use postgres_types::{Kind, Type};
 

@@ -1,0 +1,117 @@
+//! Portals, made by Bind, and cursors, made by DECLARE: one namespace a
+//! session. They end with their transaction unless declared WITH HOLD.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::scalar::ScalarValue;
+
+use super::commands::Hold;
+use super::cursor::RowCursor;
+use super::prepared::Prepared;
+use crate::error::{Error, Result, SqlState};
+
+/// How values travel: the protocol's format codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Binary,
+}
+
+impl Format {
+    pub fn code(self) -> i16 {
+        match self {
+            Format::Text => 0,
+            Format::Binary => 1,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Portal {
+    pub prepared: Arc<Prepared>,
+    pub parameters: Vec<ScalarValue>,
+    /// One a column.
+    pub formats: Vec<Format>,
+    pub progress: Progress,
+    pub hold: Hold,
+    /// Savepoints that were open when it was made; it ends when one of them is rolled back.
+    pub depth: usize,
+}
+
+#[derive(Debug)]
+pub enum Progress {
+    NotStarted,
+    Open(RowCursor),
+    /// Its rows are being sent, or sending them was broken off.
+    Lent,
+    Finished,
+}
+
+#[derive(Debug, Default)]
+pub struct Portals {
+    named: HashMap<String, Portal>,
+}
+
+impl Portals {
+    pub fn get(&mut self, name: &str) -> Result<&mut Portal> {
+        self.named
+            .get_mut(name)
+            .ok_or_else(|| missing("portal", name))
+    }
+
+    pub fn cursor(&mut self, name: &str) -> Result<&mut Portal> {
+        self.named
+            .get_mut(name)
+            .ok_or_else(|| missing("cursor", name))
+    }
+
+    pub fn find(&self, name: &str) -> Option<&Portal> {
+        self.named.get(name)
+    }
+
+    /// 42P03 for a name in use; the unnamed one is replaced.
+    pub fn put(&mut self, name: &str, portal: Portal) -> Result<()> {
+        if !name.is_empty() && self.named.contains_key(name) {
+            return Err(Error::new(
+                SqlState::DUPLICATE_CURSOR,
+                format!("cursor \"{name}\" already exists"),
+            ));
+        }
+        self.named.insert(name.to_string(), portal);
+        Ok(())
+    }
+
+    pub fn remove(&mut self, name: &str) -> bool {
+        self.named.remove(name).is_some()
+    }
+
+    pub fn clear(&mut self) {
+        self.named.clear();
+    }
+
+    pub fn end_transaction(&mut self) {
+        if !self.named.is_empty() {
+            self.named.retain(|_, portal| portal.hold == Hold::Session);
+        }
+    }
+
+    /// The transaction that made them is rolled back: held ones go as well, if they are of it.
+    pub fn roll_back(&mut self, depth: usize) {
+        self.named.retain(|_, portal| portal.depth < depth);
+    }
+
+    /// They outlive the transaction that just ended well.
+    pub fn settle(&mut self) {
+        for portal in self.named.values_mut() {
+            portal.depth = 0;
+        }
+    }
+}
+
+fn missing(what: &str, name: &str) -> Error {
+    Error::new(
+        SqlState::INVALID_CURSOR_NAME,
+        format!("{what} \"{name}\" does not exist"),
+    )
+}

@@ -1,0 +1,277 @@
+//! What the server sends, written straight into the outgoing buffer. Used by
+//! all of `wire`; does no IO. Section 55.7 "Message Formats".
+
+use datafusion::arrow::datatypes::SchemaRef;
+
+use super::encode::Format;
+use crate::error::{Error, Result, SqlState};
+use crate::session::{Notice, Status};
+use crate::types::PgType;
+
+/// Lengths are signed 32-bit, and clients refuse messages of a gigabyte.
+pub const LARGEST_MESSAGE: usize = 0x3fff_ffff;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    Error,
+    Fatal,
+}
+
+/// Outgoing bytes that the socket has not taken yet; always whole messages, so
+/// that an error can follow at any time.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Outbox {
+    pub fn unsent(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `count` bytes have left. An idle connection keeps no large buffer.
+    pub fn advance(&mut self, count: usize) {
+        self.sent += count;
+        if self.sent >= self.bytes.len() {
+            self.sent = 0;
+            if self.bytes.capacity() > 256 * 1024 {
+                self.bytes = Vec::new();
+            } else {
+                self.bytes.clear();
+            }
+        }
+    }
+
+    /// An idle connection holds nothing.
+    pub fn release(&mut self) {
+        if self.is_empty() {
+            self.bytes = Vec::new();
+            self.sent = 0;
+        }
+    }
+
+    /// The end of the buffer, for rows; the caller writes whole messages.
+    pub fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn message(&mut self, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[kind, 0, 0, 0, 0]);
+        body(&mut self.bytes);
+        let length = self.bytes.len() - start - 1;
+        // all but rows are far below the limit: names and texts of one message
+        let length = i32::try_from(length).unwrap_or(i32::MAX);
+        self.bytes[start + 1..start + 5].copy_from_slice(&length.to_be_bytes());
+    }
+
+    pub fn authentication(&mut self, code: i32, data: &[u8]) {
+        self.message(b'R', |out| {
+            out.extend_from_slice(&code.to_be_bytes());
+            out.extend_from_slice(data);
+        });
+    }
+
+    pub fn parameter_status(&mut self, name: &str, value: &str) {
+        self.message(b'S', |out| {
+            string(out, name);
+            string(out, value);
+        });
+    }
+
+    pub fn backend_key_data(&mut self, pid: i32, secret: &[u8]) {
+        self.message(b'K', |out| {
+            out.extend_from_slice(&pid.to_be_bytes());
+            out.extend_from_slice(secret);
+        });
+    }
+
+    pub fn negotiate_protocol_version(&mut self, newest: i32, unknown: &[String]) {
+        self.message(b'v', |out| {
+            out.extend_from_slice(&newest.to_be_bytes());
+            out.extend_from_slice(&count32(unknown.len()).to_be_bytes());
+            for name in unknown {
+                string(out, name);
+            }
+        });
+    }
+
+    pub fn ready_for_query(&mut self, status: Status) {
+        self.message(b'Z', |out| {
+            out.push(match status {
+                Status::Idle => b'I',
+                Status::InTransaction => b'T',
+                Status::Failed => b'E',
+            });
+        });
+    }
+
+    pub fn command_complete(&mut self, tag: &str) {
+        self.message(b'C', |out| string(out, tag));
+    }
+
+    pub fn empty_query(&mut self) {
+        self.message(b'I', |_| {});
+    }
+
+    pub fn parse_complete(&mut self) {
+        self.message(b'1', |_| {});
+    }
+
+    pub fn bind_complete(&mut self) {
+        self.message(b'2', |_| {});
+    }
+
+    pub fn close_complete(&mut self) {
+        self.message(b'3', |_| {});
+    }
+
+    pub fn no_data(&mut self) {
+        self.message(b'n', |_| {});
+    }
+
+    pub fn portal_suspended(&mut self) {
+        self.message(b's', |_| {});
+    }
+
+    pub fn parameter_description(&mut self, types: &[PgType]) {
+        self.message(b't', |out| {
+            out.extend_from_slice(&count16(types.len()).to_be_bytes());
+            for pg_type in types {
+                out.extend_from_slice(&pg_type.oid.to_be_bytes());
+            }
+        });
+    }
+
+    /// `formats` are one a column.
+    pub fn row_description(&mut self, schema: &SchemaRef, formats: &[Format]) -> Result<()> {
+        let columns = u16::try_from(schema.fields().len())
+            .ok()
+            .filter(|columns| *columns <= 1664)
+            .ok_or_else(|| {
+                Error::new(
+                    SqlState::TOO_MANY_COLUMNS,
+                    "target lists can have at most 1664 entries",
+                )
+            })?;
+        self.message(b'T', |out| {
+            out.extend_from_slice(&columns.to_be_bytes());
+            for (field, format) in schema.fields().iter().zip(formats) {
+                let pg_type = PgType::of(field);
+                string(out, field.name());
+                out.extend_from_slice(&[0; 6]);
+                out.extend_from_slice(&pg_type.oid.to_be_bytes());
+                out.extend_from_slice(&pg_type.length().to_be_bytes());
+                out.extend_from_slice(&pg_type.typmod.to_be_bytes());
+                out.extend_from_slice(&format.code().to_be_bytes());
+            }
+        });
+        Ok(())
+    }
+
+    pub fn copy_out_response(&mut self, format: Format, columns: usize) {
+        self.message(b'H', |out| {
+            out.push(u8::from(format == Format::Binary));
+            out.extend_from_slice(&count16(columns).to_be_bytes());
+            for _ in 0..columns {
+                out.extend_from_slice(&format.code().to_be_bytes());
+            }
+        });
+    }
+
+    pub fn copy_done(&mut self) {
+        self.message(b'c', |_| {});
+    }
+
+    pub fn error(&mut self, error: &Error, severity: Severity) {
+        let severity = match severity {
+            Severity::Error => "ERROR",
+            Severity::Fatal => "FATAL",
+        };
+        self.message(b'E', |out| {
+            report(
+                out,
+                severity,
+                error.state().code(),
+                error.message(),
+                error.detail(),
+                error.hint(),
+                error.position(),
+            );
+        });
+    }
+
+    pub fn notice(&mut self, notice: &Notice) {
+        self.message(b'N', |out| {
+            report(
+                out,
+                notice.severity,
+                notice.state.code(),
+                &notice.message,
+                None,
+                None,
+                None,
+            );
+        });
+    }
+}
+
+/// The fields of section 55.8; source file, line and routine are never told.
+fn report(
+    out: &mut Vec<u8>,
+    severity: &str,
+    code: &str,
+    message: &str,
+    detail: Option<&str>,
+    hint: Option<&str>,
+    position: Option<usize>,
+) {
+    for (field, value) in [
+        (b'S', Some(severity)),
+        (b'V', Some(severity)),
+        (b'C', Some(code)),
+        (b'M', Some(message)),
+        (b'D', detail),
+        (b'H', hint),
+    ] {
+        if let Some(value) = value {
+            out.push(field);
+            string(out, value);
+        }
+    }
+    if let Some(position) = position {
+        out.push(b'P');
+        string(out, &position.to_string());
+    }
+    out.push(0);
+}
+
+/// Text and its zero byte; a zero byte inside would end it early.
+fn string(out: &mut Vec<u8>, text: &str) {
+    match text.find('\0') {
+        None => out.extend_from_slice(text.as_bytes()),
+        Some(end) => out.extend_from_slice(&text.as_bytes()[..end]),
+    }
+    out.push(0);
+}
+
+fn count16(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}
+
+fn count32(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

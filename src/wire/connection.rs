@@ -1,0 +1,177 @@
+//! A logged-in client's loop: one message after the other, until it leaves.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::backend::Severity;
+use super::cancel::CancelHandle;
+use super::channel::{Channel, Lost};
+use super::frontend::{Frontend, RawMessage};
+use super::guard::{Failure, Guard, shutting_down};
+use super::login::Entered;
+use super::{Service, extended, simple};
+use crate::error::Error;
+use crate::session::Session;
+
+pub struct Connection {
+    pub service: Arc<Service>,
+    pub channel: Channel,
+    pub session: Session,
+    pub cancel: CancelHandle,
+    /// After an error of the extended protocol everything up to Sync is dropped.
+    pub skipping: bool,
+}
+
+pub async fn run(service: Arc<Service>, entered: Entered) {
+    let mut connection = Connection {
+        service,
+        channel: entered.channel,
+        session: entered.session,
+        cancel: entered.cancel,
+        skipping: false,
+    };
+    match connection.serve().await {
+        Failure::Closed => {}
+        Failure::Statement(error) | Failure::Fatal(error) => {
+            connection.channel.out.error(&error, Severity::Fatal);
+            // a client that does not read cannot hold up the end
+            let bound = std::time::Duration::from_secs(1);
+            let _ = tokio::time::timeout(bound, connection.channel.close()).await;
+        }
+    }
+}
+
+impl Connection {
+    async fn serve(&mut self) -> Failure {
+        loop {
+            let message = match self.wait().await {
+                Ok(message) => message,
+                Err(failure) => return failure,
+            };
+            if let Err(failure) = self.handle(message).await {
+                return failure;
+            }
+        }
+    }
+
+    /// The next message; an idle session ends with the server or by its timeout.
+    async fn wait(&mut self) -> Result<RawMessage, Failure> {
+        let limit = self.service.config.limits.message_size;
+        let idle = self.session.idle_timeout();
+        let timeout = async {
+            match idle {
+                Some((limit, error)) => {
+                    tokio::time::sleep(limit).await;
+                    error
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let message = tokio::select! {
+            biased;
+            () = self.service.shutdown.drain.cancelled() => return Err(Failure::Fatal(shutting_down())),
+            message = self.channel.message(limit) => message,
+            error = timeout => return Err(Failure::Fatal(error)),
+        };
+        match message {
+            Ok(message) if message.kind == b'p' => Err(Failure::Fatal(super::frontend::violation(
+                "invalid frontend message type 112",
+            ))),
+            Ok(message) => Ok(message),
+            Err(Lost::Closed) => Err(Failure::Closed),
+            Err(Lost::Protocol(error)) => Err(Failure::Fatal(error)),
+        }
+    }
+
+    async fn handle(&mut self, message: RawMessage) -> Result<(), Failure> {
+        if self.skipping && !matches!(message.kind, b'S' | b'X') {
+            return Ok(());
+        }
+        let extended = message.is_extended();
+        let handled = match message.decode() {
+            Ok(Frontend::Terminate) => return Err(Failure::Closed),
+            Ok(Frontend::Copy) => return Ok(()),
+            Ok(Frontend::Query(sql)) => return self.query(&sql).await,
+            Ok(Frontend::FunctionCall) => {
+                let error = Error::unsupported("function calls by message are not supported");
+                self.failed(&error);
+                return self.ready().await;
+            }
+            Ok(Frontend::Sync) => {
+                self.skipping = false;
+                self.session.end_implicit();
+                return self.ready().await;
+            }
+            Ok(Frontend::Flush) => return self.flush().await,
+            Ok(message) => extended::handle(self, message).await,
+            Err(error) => Err(Failure::Statement(error)),
+        };
+        match handled {
+            Err(Failure::Statement(error)) => {
+                self.failed(&error);
+                if extended {
+                    self.skipping = true;
+                    return Ok(());
+                }
+                self.ready().await
+            }
+            other => other,
+        }
+    }
+
+    async fn query(&mut self, sql: &str) -> Result<(), Failure> {
+        match simple::run(self, sql).await {
+            Ok(()) => self.session.end_implicit(),
+            Err(Failure::Statement(error)) => self.failed(&error),
+            Err(failure) => return Err(failure),
+        }
+        self.ready().await
+    }
+
+    fn failed(&mut self, error: &Error) {
+        self.session.fail();
+        self.send_notices();
+        self.channel.out.error(error, Severity::Error);
+    }
+
+    /// ReadyForQuery, after everything that the client must know before it.
+    async fn ready(&mut self) -> Result<(), Failure> {
+        self.cancel.finish();
+        self.send_notices();
+        for (name, value) in self.session.take_reports() {
+            self.channel.out.parameter_status(name, &value);
+        }
+        self.channel.out.ready_for_query(self.session.status());
+        self.flush().await
+    }
+
+    pub fn send_notices(&mut self) {
+        for notice in self.session.take_notices() {
+            self.channel.out.notice(&notice);
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Failure> {
+        tokio::select! {
+            result = self.channel.flush() => result.map_err(|_| Failure::Closed)?,
+            () = self.service.shutdown.now.cancelled() => return Err(Failure::Closed),
+        }
+        if self.channel.inbox.is_empty() {
+            self.channel.out.release();
+        }
+        Ok(())
+    }
+
+    /// What may end the statements of the message that starts now.
+    pub fn guard(&self) -> Guard {
+        Guard {
+            cancel: self.cancel.start(),
+            shutdown: self.service.shutdown.clone(),
+            deadline: self
+                .session
+                .statement_timeout()
+                .map(|limit| Instant::now() + limit),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Parse, Bind, Describe, Execute and Close: section 55.2.3 "Extended Query".
+
+use super::connection::Connection;
+use super::encode::Format;
+use super::frontend::{Bind, Frontend, Parse, Target, violation};
+use super::guard::Failure;
+use super::portal::{self, Report, Rest};
+use super::{copy, params};
+use crate::error::{Error, Result, SqlState};
+use crate::session::{Answer, Parsed, Prepared};
+use crate::types::PgType;
+
+pub async fn handle(connection: &mut Connection, message: Frontend) -> Result<(), Failure> {
+    match message {
+        Frontend::Parse(parse) => self::parse(connection, parse).await,
+        Frontend::Bind(bind) => Ok(self::bind(connection, bind)?),
+        Frontend::Describe(target) => Ok(describe(connection, target)?),
+        Frontend::Execute { portal, max_rows } => {
+            let mut report = Report::new(&connection.session);
+            let result = execute(connection, &portal, max_rows, &mut report).await;
+            report.log(&result);
+            result
+        }
+        Frontend::Close(target) => {
+            match target {
+                Target::Statement(name) => connection.session.close_statement(&name),
+                Target::Portal(name) => connection.session.close_portal(&name),
+            }
+            connection.channel.out.close_complete();
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn parse(connection: &mut Connection, parse: Parse) -> Result<(), Failure> {
+    let guard = connection.guard();
+    let Connection {
+        channel, session, ..
+    } = connection;
+    if parse.name.is_empty() {
+        session.close_statement("");
+    }
+    let statements = {
+        let session = &mut *session;
+        let query = &parse.query;
+        guard
+            .run(channel, async move { session.parse(query) })
+            .await?
+    };
+    let mut statements = statements.into_iter();
+    let statement = statements.next().unwrap_or(Parsed::Empty);
+    if statements.next().is_some() {
+        return Err(Error::new(
+            SqlState::SYNTAX_ERROR,
+            "cannot insert multiple commands into a prepared statement",
+        )
+        .into());
+    }
+    session.check_not_failed(&statement)?;
+    session.check_free_statement(&parse.name)?;
+    session.start_statement();
+    let declared = parse.types.iter().map(|oid| declared(*oid)).collect();
+    let prepared = guard
+        .run(channel, session.prepare(statement, declared))
+        .await?;
+    session.keep_statement(&parse.name, prepared);
+    channel.out.parse_complete();
+    Ok(())
+}
+
+/// Nothing and `unknown` leave a parameter's type open.
+fn declared(oid: u32) -> Option<PgType> {
+    (oid != 0 && oid != PgType::UNKNOWN.oid).then(|| PgType::new(oid, -1))
+}
+
+fn bind(connection: &mut Connection, bind: Bind) -> Result<()> {
+    let session = &mut connection.session;
+    let prepared = session.prepared_statement(&bind.statement)?;
+    session.check_not_failed(&prepared.parsed)?;
+    let expected = prepared.parameters.len();
+    let given = bind.parameters.len();
+    let formats = bind.parameter_formats.len();
+    if formats > 1 && formats != given {
+        return Err(violation(format!(
+            "bind message has {formats} parameter formats but {given} parameters"
+        )));
+    }
+    if given != expected {
+        return Err(violation(format!(
+            "bind message supplies {given} parameters, but prepared statement \"{}\" requires {expected}",
+            bind.statement
+        )));
+    }
+    session.start_statement();
+    let style = session.style();
+    let parameters = bind
+        .parameters
+        .iter()
+        .zip(&prepared.parameters)
+        .enumerate()
+        .map(|(position, (value, pg_type))| {
+            let format = format_at(&bind.parameter_formats, position);
+            params::decode(value.as_deref(), *pg_type, format, &style, position + 1)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let formats = result_formats(&prepared, &bind.result_formats)?;
+    if bind.portal.is_empty() {
+        session.close_portal("");
+    }
+    session.bind(&bind.portal, prepared, parameters, formats)?;
+    connection.channel.out.bind_complete();
+    Ok(())
+}
+
+fn format_at(codes: &[i16], position: usize) -> Format {
+    match codes {
+        [] => Format::Text,
+        [one] => format(*one),
+        many => many
+            .get(position)
+            .map_or(Format::Text, |code| format(*code)),
+    }
+}
+
+fn format(code: i16) -> Format {
+    if code == 1 {
+        Format::Binary
+    } else {
+        Format::Text
+    }
+}
+
+fn result_formats(prepared: &Prepared, codes: &[i16]) -> Result<Vec<Format>> {
+    let columns = prepared
+        .columns
+        .as_ref()
+        .map_or(0, |schema| schema.fields().len());
+    if codes.len() > 1 && codes.len() != columns {
+        return Err(violation(format!(
+            "bind message has {} result formats but query has {columns} columns",
+            codes.len()
+        )));
+    }
+    Ok((0..columns)
+        .map(|column| format_at(codes, column))
+        .collect())
+}
+
+fn describe(connection: &mut Connection, target: Target) -> Result<()> {
+    let session = &mut connection.session;
+    let out = &mut connection.channel.out;
+    match target {
+        Target::Statement(name) => {
+            let prepared = session.prepared_statement(&name)?;
+            out.parameter_description(&prepared.parameters);
+            match &prepared.columns {
+                Some(schema) => {
+                    out.row_description(schema, &vec![Format::Text; schema.fields().len()])?;
+                }
+                None => out.no_data(),
+            }
+        }
+        Target::Portal(name) => {
+            let portal = session.portal(&name)?;
+            match &portal.prepared.columns {
+                Some(schema) => out.row_description(schema, &portal.formats)?,
+                None => out.no_data(),
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn execute(
+    connection: &mut Connection,
+    name: &str,
+    max_rows: i32,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let guard = connection.guard();
+    let Connection {
+        channel, session, ..
+    } = connection;
+    // zero and less: all
+    let most = match u64::try_from(max_rows) {
+        Ok(0) | Err(_) => u64::MAX,
+        Ok(most) => most,
+    };
+    let formats = session.portal(name)?.formats.clone();
+    session.start_statement();
+    let answer = guard.run(channel, session.execute(name, most)).await?;
+    connection.send_notices();
+    match answer {
+        Answer::Empty => connection.channel.out.empty_query(),
+        Answer::Done(tag) => connection.channel.out.command_complete(&tag),
+        Answer::Copy(running, options) => {
+            copy::run(connection, &guard, running, &options, report).await?;
+        }
+        Answer::Rows(running) => {
+            let formats = running.formats.clone().unwrap_or(formats);
+            let tag = running.tag;
+            let end = portal::send(connection, &guard, running, &formats, report).await?;
+            match end.rest {
+                Rest::Suspended if most != u64::MAX && tag != crate::session::Tag::Fetch => {
+                    connection.channel.out.portal_suspended();
+                }
+                _ => connection.channel.out.command_complete(&tag.text(end.rows)),
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! What can end a statement from outside while it runs: a cancel request, the
+//! timeout, the client's leaving, the server's end. Every wait of `simple`,
+//! `extended` and `copy` for the engine or the socket goes through here.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Shutdown;
+use super::channel::Channel;
+use crate::error::{Error, SqlState};
+
+/// Why a statement or a connection ends.
+#[derive(Debug)]
+pub enum Failure {
+    /// The client reads it and goes on.
+    Statement(Error),
+    /// The client reads it, then the connection ends.
+    Fatal(Error),
+    /// The client is gone.
+    Closed,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Statement(error)
+    }
+}
+
+pub struct Guard {
+    pub cancel: CancellationToken,
+    pub shutdown: Shutdown,
+    pub deadline: Option<Instant>,
+}
+
+impl Guard {
+    /// Waits for `work`, which is dropped when something else comes first.
+    pub async fn run<T>(
+        &self,
+        channel: &mut Channel,
+        work: impl Future<Output = crate::error::Result<T>>,
+    ) -> Result<T, Failure> {
+        let work = AssertUnwindSafe(work).catch_unwind();
+        tokio::select! {
+            biased;
+            failure = self.stopped() => Err(failure),
+            result = work => match result {
+                Ok(result) => result.map_err(Failure::Statement),
+                Err(panic) => Err(Failure::Statement(panicked(panic))),
+            },
+            () = channel.watch() => Err(Failure::Closed),
+        }
+    }
+
+    /// Waits for the client to take what was written.
+    pub async fn flush(&self, channel: &mut Channel) -> Result<(), Failure> {
+        tokio::select! {
+            biased;
+            result = channel.flush() => result.map_err(|_| Failure::Closed),
+            failure = self.stopped() => Err(failure),
+        }
+    }
+
+    async fn stopped(&self) -> Failure {
+        let timeout = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.cancel.cancelled() => Failure::Statement(canceled("user request")),
+            () = timeout => Failure::Statement(canceled("statement timeout")),
+            () = self.shutdown.now.cancelled() => Failure::Fatal(shutting_down()),
+        }
+    }
+}
+
+fn canceled(why: &str) -> Error {
+    Error::new(
+        SqlState::QUERY_CANCELED,
+        format!("canceling statement due to {why}"),
+    )
+}
+
+pub fn shutting_down() -> Error {
+    Error::new(
+        SqlState::ADMIN_SHUTDOWN,
+        "terminating connection due to administrator command",
+    )
+}
+
+/// The panic's text is for the log; the count is the server's.
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
+    crate::metrics::panics::count();
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| text.to_string())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    Error::internal(format!("a panic in a statement: {text}"))
+}
