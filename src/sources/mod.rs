@@ -8,6 +8,8 @@ pub mod delta;
 pub mod files;
 pub mod iceberg;
 pub mod lake;
+#[cfg(test)]
+mod lake_testing;
 pub mod object_store;
 pub mod postgres;
 mod registry;

@@ -3,32 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::{Limits, Secret, Server, StorageKind};
-
-pub fn config(base: &std::path::Path, storage: BTreeMap<String, Storage>) -> Config {
-    Config {
-        base: base.to_path_buf(),
-        server: Server {
-            listen: ([127, 0, 0, 1], 5433).into(),
-            database: "narrows".into(),
-            tls: None,
-        },
-        limits: Limits {
-            max_connections: 1,
-            query_memory: 1,
-            spill_dir: base.to_path_buf(),
-            spill_limit: 1,
-            statement_timeout: None,
-            message_size: 1,
-            login_timeout: std::time::Duration::from_secs(1),
-            metadata_ttl: std::time::Duration::from_secs(1),
-        },
-        users: Vec::new(),
-        sources: BTreeMap::new(),
-        storage,
-        workers: Vec::new(),
-    }
-}
+use crate::config::{Secret, StorageKind};
+use crate::sources::lake_testing::config;
 
 fn s3(options: &[(&str, &str)]) -> Storage {
     Storage {
