@@ -1,12 +1,15 @@
-//! The command line: `narrows serve | check | worker | demo`.
+//! The command line: `narrows serve | check | demo`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
+use narrows::catalog::report::{self, Health};
 use narrows::config::Config;
-use narrows::error::{Error, Result};
+#[cfg(feature = "demo")]
+use narrows::demo;
+use narrows::error::{Error, Result, SqlState};
 use narrows::execute::Engine;
 use narrows::server;
 
@@ -23,10 +26,18 @@ enum Action {
     Serve(Catalog),
     /// Check the catalog file and every source in it.
     Check(Catalog),
-    /// Run stages of other nodes' plans.
-    Worker(Catalog),
     /// Serve sample data from an embedded Postgres and lake tables.
-    Demo,
+    #[cfg(feature = "demo")]
+    Demo {
+        #[command(flatten)]
+        catalog: Catalog,
+        #[command(flatten)]
+        options: demo::DemoArgs,
+    },
+    /// Write sample data: lake tables, and tables of a Postgres if one is named.
+    #[cfg(feature = "demo")]
+    #[command(hide = true)]
+    DemoData(demo::DemoDataArgs),
 }
 
 #[derive(Args)]
@@ -80,9 +91,26 @@ fn log_to_stderr() {
 async fn run(action: Action) -> Result<()> {
     match action {
         Action::Serve(catalog) => serve(&catalog).await,
-        Action::Check(_) => Err(Error::unsupported("narrows check is not built yet")),
-        Action::Worker(_) => Err(Error::unsupported("narrows worker is not built yet")),
-        Action::Demo => Err(Error::unsupported("narrows demo is not built yet")),
+        Action::Check(catalog) => check(&catalog).await,
+        #[cfg(feature = "demo")]
+        Action::Demo { catalog, options } => demo::run(options.into_options(catalog.file)).await,
+        #[cfg(feature = "demo")]
+        Action::DemoData(options) => demo::make_data(options.into_options()).await,
+    }
+}
+
+/// Prints what every source holds; an error if anything is broken.
+async fn check(catalog: &Catalog) -> Result<()> {
+    let config = Arc::new(Config::load(&catalog.file)?);
+    let engine = Engine::start(config).await?;
+    let health = report::check(&engine.catalog(), &mut std::io::stdout())
+        .map_err(|error| Error::internal(format!("no output: {error}")))?;
+    match health {
+        Health::Whole => Ok(()),
+        Health::Broken => Err(Error::new(
+            SqlState::CONFIG_FILE_ERROR,
+            "not everything that the catalog declares can be used",
+        )),
     }
 }
 
