@@ -13,3 +13,4 @@
 mod clients;
 mod fixture;
 mod tidy;
+mod wire;

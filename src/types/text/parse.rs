@@ -95,9 +95,6 @@ impl Fields {
 
     fn word(&mut self, word: &str, order: DateOrder) -> Parsed<()> {
         let first = word.as_bytes()[0];
-        if word.contains(':') && first.is_ascii_digit() {
-            return self.clock(word);
-        }
         if first.is_ascii_digit() {
             if let Some((date, clock)) = word.split_once(['T', 't'])
                 && clock.starts_with(|c: char| c.is_ascii_digit())
@@ -105,7 +102,10 @@ impl Fields {
                 self.date(date, order)?;
                 return self.clock(clock);
             }
-            return self.date(word, order);
+            return match word.contains(':') {
+                true => self.clock(word),
+                false => self.date(word, order),
+            };
         }
         if matches!(first, b'+' | b'-') {
             return self.offset(word);
