@@ -52,7 +52,9 @@ pub fn rows(name: &str) -> Option<&'static Rows> {
 
 impl Rows {
     fn parse(text: &'static str) -> Rows {
-        let mut lines = text.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let mut lines = text
+            .lines()
+            .map(|line| line.split('\t').collect::<Vec<_>>());
         Rows {
             header: lines.next().unwrap_or_default(),
             rows: lines.collect(),
@@ -124,8 +126,15 @@ pub fn text(field: &'static str) -> Option<Cow<'static, str>> {
 
 /// The elements of an array (`{a,"b c"}`) or of an oidvector (`1 2`) in its text form.
 pub fn elements(array: &str) -> Vec<Option<String>> {
-    let Some(inner) = array.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-        return array.split(' ').filter(|e| !e.is_empty()).map(|e| Some(e.to_string())).collect();
+    let Some(inner) = array
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+    else {
+        return array
+            .split(' ')
+            .filter(|e| !e.is_empty())
+            .map(|e| Some(e.to_string()))
+            .collect();
     };
     let mut all = Vec::new();
     let mut element = String::new();
@@ -181,6 +190,9 @@ mod tests {
         assert_eq!(all("{}"), Vec::<String>::new());
         assert_eq!(all("1 2"), ["1", "2"]);
         assert_eq!(all(""), Vec::<String>::new());
-        assert_eq!(all(r#"{a,"b,c",NULL,"",i}"#), ["a", "b,c", "(null)", "", "i"]);
+        assert_eq!(
+            all(r#"{a,"b,c",NULL,"",i}"#),
+            ["a", "b,c", "(null)", "", "i"]
+        );
     }
 }

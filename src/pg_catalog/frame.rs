@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, RecordBatch,
-    RecordBatchOptions, StringViewArray, StringViewBuilder, Int64Builder,
-    TimestampMicrosecondArray, new_null_array,
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, Int64Builder,
+    IntervalMonthDayNanoArray, ListBuilder, RecordBatch, RecordBatchOptions, StringViewArray,
+    StringViewBuilder, TimestampMicrosecondArray, new_null_array,
 };
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::{DataType, Field, IntervalMonthDayNano};
 
 use super::builtin::{self, SystemRelation};
 use super::data::{self, Rows};
@@ -43,17 +43,29 @@ impl Frame {
     }
 
     /// OIDs, integers of every width.
-    pub fn int<T: Into<Option<i64>>>(self, column: &str, values: impl IntoIterator<Item = T>) -> Frame {
+    pub fn int<T: Into<Option<i64>>>(
+        self,
+        column: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Frame {
         let values: Int64Array = values.into_iter().map(Into::into).collect();
         self.set(column, Arc::new(values))
     }
 
-    pub fn bool<T: Into<Option<bool>>>(self, column: &str, values: impl IntoIterator<Item = T>) -> Frame {
+    pub fn bool<T: Into<Option<bool>>>(
+        self,
+        column: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Frame {
         let values: BooleanArray = values.into_iter().map(Into::into).collect();
         self.set(column, Arc::new(values))
     }
 
-    pub fn float<T: Into<Option<f64>>>(self, column: &str, values: impl IntoIterator<Item = T>) -> Frame {
+    pub fn float<T: Into<Option<f64>>>(
+        self,
+        column: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Frame {
         let values: Float64Array = values.into_iter().map(Into::into).collect();
         self.set(column, Arc::new(values))
     }
@@ -61,7 +73,9 @@ impl Frame {
     /// text, name, "char" and all that is represented as text.
     pub fn text<T: AsRef<str>>(self, column: &str, values: impl IntoIterator<Item = T>) -> Frame {
         let mut builder = StringViewBuilder::new().with_deduplicate_strings();
-        values.into_iter().for_each(|value| builder.append_value(value));
+        values
+            .into_iter()
+            .for_each(|value| builder.append_value(value));
         self.set(column, Arc::new(builder.finish()))
     }
 
@@ -71,14 +85,28 @@ impl Frame {
         values: impl IntoIterator<Item = Option<T>>,
     ) -> Frame {
         let mut builder = StringViewBuilder::new().with_deduplicate_strings();
-        values.into_iter().for_each(|value| builder.append_option(value));
+        values
+            .into_iter()
+            .for_each(|value| builder.append_option(value));
         self.set(column, Arc::new(builder.finish()))
     }
 
     /// Microseconds since 1970, UTC.
-    pub fn time<T: Into<Option<i64>>>(self, column: &str, values: impl IntoIterator<Item = T>) -> Frame {
+    pub fn time<T: Into<Option<i64>>>(
+        self,
+        column: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Frame {
         let values: TimestampMicrosecondArray = values.into_iter().map(Into::into).collect();
         self.set(column, Arc::new(values.with_timezone("UTC")))
+    }
+
+    /// Seconds.
+    pub fn interval(self, column: &str, values: impl IntoIterator<Item = i64>) -> Frame {
+        let nanoseconds = |seconds: i64| IntervalMonthDayNano::new(0, 0, seconds * 1_000_000_000);
+        let values =
+            IntervalMonthDayNanoArray::from_iter_values(values.into_iter().map(nanoseconds));
+        self.set(column, Arc::new(values))
     }
 
     /// int2vector, oidvector, and arrays of integers and OIDs.
@@ -145,18 +173,31 @@ impl Frame {
             })
             .collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        RecordBatch::try_new_with_options(relation.arrow.clone(), columns, &options).map_err(|error| {
-            Error::internal(format!("rows of {}.{}: {error}", relation.schema, relation.name))
-        })
+        RecordBatch::try_new_with_options(relation.arrow.clone(), columns, &options).map_err(
+            |error| {
+                Error::internal(format!(
+                    "rows of {}.{}: {error}",
+                    relation.schema, relation.name
+                ))
+            },
+        )
     }
 
     fn set(mut self, column: &str, values: ArrayRef) -> Frame {
         let relation = self.relation;
-        let Some(at) = relation.columns.iter().position(|known| known.name == column) else {
+        let Some(at) = relation
+            .columns
+            .iter()
+            .position(|known| known.name == column)
+        else {
             return self.blame(format!("no column {}.{column}", relation.name));
         };
         if values.len() != self.rows {
-            return self.blame(format!("{} values for {}.{column}", values.len(), relation.name));
+            return self.blame(format!(
+                "{} values for {}.{column}",
+                values.len(),
+                relation.name
+            ));
         }
         match fit(&values, relation.arrow.field(at).data_type()) {
             Ok(values) => self.columns[at] = Some(values),
@@ -216,7 +257,11 @@ fn fit(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
 
 /// What a NOT NULL column holds where nothing is to be said.
 fn unused(field: &Field, rows: usize) -> Result<ArrayRef> {
-    let empty = || -> ArrayRef { Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n("", rows))) };
+    let empty = || -> ArrayRef {
+        Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(
+            "", rows,
+        )))
+    };
     match field.data_type() {
         DataType::Utf8View => Ok(empty()),
         DataType::Boolean => Ok(Arc::new(BooleanArray::from(vec![false; rows]))),

@@ -2,6 +2,7 @@
 pub mod builtin;
 mod data;
 mod frame;
+mod functions;
 pub mod oids;
 mod relation;
 mod resolve;
@@ -10,10 +11,11 @@ mod snapshot;
 mod tables;
 mod type_names;
 
-pub use resolve::{
-    regproc_text, regrole_text, regtype_text, resolve_regclass, resolve_regnamespace, resolve_regproc,
-    resolve_regrole, resolve_regtype,
-};
+pub use functions::{aggregates, functions, table_functions};
 pub use relation::{relation, relation_names};
+pub use resolve::{
+    regproc_text, regrole_text, regtype_text, resolve_regclass, resolve_regnamespace,
+    resolve_regproc, resolve_regrole, resolve_regtype,
+};
 #[cfg(test)]
 mod gaptest;

@@ -48,7 +48,11 @@ impl Assigner {
     pub fn assign(&mut self, kind: Kind, parts: &[&str]) -> Oid {
         let mut oid = hashed(kind, parts);
         while !self.taken.insert(oid) {
-            oid = if oid == FIRST + COUNT - 1 { FIRST } else { oid + 1 };
+            oid = if oid == FIRST + COUNT - 1 {
+                FIRST
+            } else {
+                oid + 1
+            };
         }
         oid
     }
@@ -86,9 +90,18 @@ mod tests {
 
     #[test]
     fn oids_never_change() {
-        assert_eq!(hashed(Kind::Schema, &["shop"]), hashed(Kind::Schema, &["shop"]));
-        assert_ne!(hashed(Kind::Schema, &["shop"]), hashed(Kind::Role, &["shop"]));
-        assert_ne!(hashed(Kind::Relation, &["a", "bc"]), hashed(Kind::Relation, &["ab", "c"]));
+        assert_eq!(
+            hashed(Kind::Schema, &["shop"]),
+            hashed(Kind::Schema, &["shop"])
+        );
+        assert_ne!(
+            hashed(Kind::Schema, &["shop"]),
+            hashed(Kind::Role, &["shop"])
+        );
+        assert_ne!(
+            hashed(Kind::Relation, &["a", "bc"]),
+            hashed(Kind::Relation, &["ab", "c"])
+        );
         assert!(hashed(Kind::Schema, &["shop"]) >= FIRST);
     }
 

@@ -43,7 +43,10 @@ pub fn relation_names(schema: &str) -> &'static [&'static str] {
     static NAMES: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
         let mut names: HashMap<_, Vec<_>> = HashMap::new();
         for relation in builtin::system_relations() {
-            names.entry(relation.schema).or_default().push(relation.name.as_str());
+            names
+                .entry(relation.schema)
+                .or_default()
+                .push(relation.name.as_str());
         }
         names
     });
@@ -65,7 +68,10 @@ impl CatalogTable {
         };
         let rows = match tables::builder(self.relation) {
             None => return Ok(vec![builtin_rows(self.relation)?]),
-            Some(Builder::Replace(build)) => return Ok(vec![build(&seen)?]),
+            Some(Builder::Session(build)) => return Ok(vec![build(&seen)?]),
+            Some(Builder::Replace(build)) => {
+                return Ok(vec![seen.cached(self.relation.oid, build)?]);
+            }
             Some(Builder::Add(build)) => seen.cached(self.relation.oid, build)?,
         };
         Ok(vec![builtin_rows(self.relation)?, rows])

@@ -20,7 +20,11 @@ use crate::types::Oid;
 /// the user may read; 42602 where the text is no name.
 pub fn resolve_regclass(catalog: &Arc<Catalog>, vars: &SessionVars, text: &str) -> Result<i64> {
     let snapshot = Snapshot::of(catalog);
-    Seen { snapshot: &snapshot, vars }.regclass(text)
+    Seen {
+        snapshot: &snapshot,
+        vars,
+    }
+    .regclass(text)
 }
 
 /// `'integer'::regtype`. 42704 where there is no such type.
@@ -34,7 +38,11 @@ pub fn resolve_regtype(text: &str) -> Result<i64> {
 /// `'shop'::regnamespace`. 3F000 where there is no such schema.
 pub fn resolve_regnamespace(catalog: &Arc<Catalog>, vars: &SessionVars, text: &str) -> Result<i64> {
     let snapshot = Snapshot::of(catalog);
-    Seen { snapshot: &snapshot, vars }.regnamespace(text)
+    Seen {
+        snapshot: &snapshot,
+        vars,
+    }
+    .regnamespace(text)
 }
 
 /// `'array_recv'::regproc`. 42883 where there is no such function, 42725 where there are several.
@@ -44,7 +52,10 @@ pub fn resolve_regproc(text: &str) -> Result<i64> {
     }
     let mut parts = split_name(text)?;
     let name = parts.pop().unwrap_or_default();
-    let missing = Error::new(SqlState::UNDEFINED_FUNCTION, format!("function \"{text}\" does not exist"));
+    let missing = Error::new(
+        SqlState::UNDEFINED_FUNCTION,
+        format!("function \"{text}\" does not exist"),
+    );
     if parts.last().is_some_and(|schema| schema != "pg_catalog") {
         return Err(missing);
     }
@@ -67,13 +78,19 @@ pub fn resolve_regrole(vars: &SessionVars, text: &str) -> Result<i64> {
     let name = split_name(text)?.pop().unwrap_or_default();
     match roles::role_named(vars, &name) {
         Some(role) => Ok(i64::from(role.oid)),
-        None => Err(Error::new(SqlState::UNDEFINED_OBJECT, format!("role \"{name}\" does not exist"))),
+        None => Err(Error::new(
+            SqlState::UNDEFINED_OBJECT,
+            format!("role \"{name}\" does not exist"),
+        )),
     }
 }
 
 /// "integer"; "-" for 0 and the number itself where there is no such type.
 pub fn regtype_text(oid: i64) -> String {
-    match Oid::try_from(oid).ok().filter(|oid| builtin::type_of(*oid).is_some()) {
+    match Oid::try_from(oid)
+        .ok()
+        .filter(|oid| builtin::type_of(*oid).is_some())
+    {
         Some(oid) => type_names::format_type(oid, Modifier::NotAsked),
         None => unnamed(oid),
     }
@@ -95,7 +112,9 @@ pub fn regproc_text(oid: i64) -> String {
 }
 
 pub fn regrole_text(vars: &SessionVars, oid: i64) -> String {
-    let role = Oid::try_from(oid).ok().and_then(|oid| roles::role(vars, oid));
+    let role = Oid::try_from(oid)
+        .ok()
+        .and_then(|oid| roles::role(vars, oid));
     role.map_or_else(|| unnamed(oid), |role| quote_identifier(&role.name))
 }
 
@@ -140,13 +159,16 @@ impl Seen<'_> {
             return Ok(oid);
         }
         let name = split_name(text)?.pop().unwrap_or_default();
-        self.namespace_oid(&name).map(i64::from).ok_or_else(|| no_schema(&name))
+        self.namespace_oid(&name)
+            .map(i64::from)
+            .ok_or_else(|| no_schema(&name))
     }
 
     /// "orders" where the search path finds it under that name, else "shop.orders";
     /// "-" for 0 and the number itself where the user sees no such relation.
     pub fn regclass_text(&self, oid: i64) -> String {
-        let Some((schema, name)) = Oid::try_from(oid).ok().and_then(|oid| self.class_name(oid)) else {
+        let Some((schema, name)) = Oid::try_from(oid).ok().and_then(|oid| self.class_name(oid))
+        else {
             return unnamed(oid);
         };
         if self.in_search_path(&name).map(i64::from) == Some(oid) {
@@ -157,7 +179,9 @@ impl Seen<'_> {
     }
 
     pub fn regnamespace_text(&self, oid: i64) -> String {
-        let name = Oid::try_from(oid).ok().and_then(|oid| self.namespace_name(oid));
+        let name = Oid::try_from(oid)
+            .ok()
+            .and_then(|oid| self.namespace_name(oid));
         name.map_or_else(|| unnamed(oid), |name| quote_identifier(&name))
     }
 
@@ -181,7 +205,9 @@ impl Seen<'_> {
 
     /// The first of this name: pg_catalog first unless the path says otherwise.
     pub fn in_search_path(&self, name: &str) -> Option<Oid> {
-        self.search_path().iter().find_map(|schema| self.in_schema(schema, name))
+        self.search_path()
+            .iter()
+            .find_map(|schema| self.in_schema(schema, name))
     }
 
     fn in_schema(&self, schema: &str, name: &str) -> Option<Oid> {
@@ -189,13 +215,20 @@ impl Seen<'_> {
             return Some(class.oid);
         }
         let name = RelationName::new(schema, name);
-        self.relation_named(&name).map(|relation| relation.oid).or_else(|| self.index_named(&name))
+        self.relation_named(&name)
+            .map(|relation| relation.oid)
+            .or_else(|| self.index_named(&name))
     }
 
     /// The schemas that unqualified names are looked for in, the implicit one included.
     pub fn search_path(&self) -> Vec<String> {
-        let mut path: Vec<String> =
-            self.vars.search_path.iter().filter(|schema| self.schema_exists(schema)).cloned().collect();
+        let mut path: Vec<String> = self
+            .vars
+            .search_path
+            .iter()
+            .filter(|schema| self.schema_exists(schema))
+            .cloned()
+            .collect();
         if path.iter().all(|schema| schema != "pg_catalog") {
             path.insert(0, "pg_catalog".to_string());
         }
@@ -207,24 +240,44 @@ impl Seen<'_> {
     }
 
     pub fn namespace_oid(&self, name: &str) -> Option<Oid> {
-        let builtin = builtin::namespaces().iter().find(|schema| schema.1 == name).map(|schema| schema.0);
-        let of_source = || self.namespaces().into_iter().find(|schema| schema.name == name);
+        let builtin = builtin::namespaces()
+            .iter()
+            .find(|schema| schema.1 == name)
+            .map(|schema| schema.0);
+        let of_source = || {
+            self.namespaces()
+                .into_iter()
+                .find(|schema| schema.name == name)
+        };
         builtin.or_else(|| of_source().map(|schema| schema.oid))
     }
 
     pub fn namespace_name(&self, oid: Oid) -> Option<String> {
         let builtin = builtin::namespaces().iter().find(|schema| schema.0 == oid);
-        let of_source = || self.namespaces().into_iter().find(|schema| schema.oid == oid);
-        builtin.map(|schema| schema.1.clone()).or_else(|| of_source().map(|schema| schema.name.clone()))
+        let of_source = || {
+            self.namespaces()
+                .into_iter()
+                .find(|schema| schema.oid == oid)
+        };
+        builtin
+            .map(|schema| schema.1.clone())
+            .or_else(|| of_source().map(|schema| schema.name.clone()))
     }
 }
 
 fn no_schema(name: &str) -> Error {
-    Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"))
+    Error::new(
+        SqlState::INVALID_SCHEMA_NAME,
+        format!("schema \"{name}\" does not exist"),
+    )
 }
 
 fn unnamed(oid: i64) -> String {
-    if oid == 0 { "-".to_string() } else { oid.to_string() }
+    if oid == 0 {
+        "-".to_string()
+    } else {
+        oid.to_string()
+    }
 }
 
 /// An OID written as a number, or "-" for none.
@@ -247,7 +300,9 @@ pub fn split_name(text: &str) -> Result<Vec<String>> {
         let (part, after) = match rest.strip_prefix('"') {
             Some(quoted) => quoted_part(quoted).ok_or_else(invalid)?,
             None => {
-                let end = rest.find(|c: char| c == '.' || c.is_whitespace()).unwrap_or(rest.len());
+                let end = rest
+                    .find(|c: char| c == '.' || c.is_whitespace())
+                    .unwrap_or(rest.len());
                 (rest[..end].to_ascii_lowercase(), &rest[end..])
             }
         };
@@ -288,7 +343,10 @@ mod tests {
 
     #[test]
     fn names_are_split_as_postgres_splits_them() {
-        assert_eq!(split_name("Shop.\"Odd \"\"Name\"").expect("a name"), ["shop", "Odd \"Name"]);
+        assert_eq!(
+            split_name("Shop.\"Odd \"\"Name\"").expect("a name"),
+            ["shop", "Odd \"Name"]
+        );
         assert_eq!(split_name(" a . b ").expect("a name"), ["a", "b"]);
         for bad in ["", "a.", "a b", "\"a", "a\"b"] {
             assert!(split_name(bad).is_err(), "{bad}");

@@ -21,8 +21,8 @@ pub struct Snapshot {
     pub relations: Vec<Relation>,
     objects: HashMap<Oid, Object>,
     by_name: HashMap<RelationName, usize>,
-    /// Finished rows by relation and the grants they were made for.
-    cache: Mutex<HashMap<(Oid, usize), (Weak<Grants>, RecordBatch)>>,
+    /// Finished rows by relation, the grants and the database they were made for.
+    cache: Mutex<HashMap<(Oid, usize, Arc<str>), (Weak<Grants>, RecordBatch)>>,
 }
 
 #[derive(Debug)]
@@ -87,7 +87,9 @@ impl Snapshot {
                 "public" => oids::SCHEMA_PUBLIC,
                 other => assigner.assign(Kind::Schema, &[other]),
             };
-            snapshot.objects.insert(oid, Object::Namespace(snapshot.namespaces.len()));
+            snapshot
+                .objects
+                .insert(oid, Object::Namespace(snapshot.namespaces.len()));
             snapshot.namespaces.push(Namespace {
                 oid,
                 name: name.clone(),
@@ -99,7 +101,13 @@ impl Snapshot {
         snapshot
     }
 
-    fn add(&mut self, assigner: &mut Assigner, namespace: Oid, name: [&str; 2], table: &Arc<Table>) {
+    fn add(
+        &mut self,
+        assigner: &mut Assigner,
+        namespace: Oid,
+        name: [&str; 2],
+        table: &Arc<Table>,
+    ) {
         let [schema, relation] = name;
         let at = self.relations.len();
         let oid = assigner.assign(Kind::Relation, &name);
@@ -109,13 +117,15 @@ impl Snapshot {
         for (key, declared) in table.keys.iter().enumerate() {
             let parts = [schema, relation, declared.name.as_str()];
             let constraint = assigner.assign(Kind::Constraint, &parts);
-            self.objects.insert(constraint, Object::Constraint { relation: at, key });
+            self.objects
+                .insert(constraint, Object::Constraint { relation: at, key });
             let index = match declared.kind {
                 KeyKind::Primary | KeyKind::Unique => Some(assigner.assign(Kind::Index, &parts)),
                 KeyKind::Foreign { .. } => None,
             };
             if let Some(index) = index {
-                self.objects.insert(index, Object::Index { relation: at, key });
+                self.objects
+                    .insert(index, Object::Index { relation: at, key });
             }
             keys.push(KeyOids { constraint, index });
         }
@@ -179,7 +189,10 @@ impl<'a> Seen<'a> {
     }
 
     pub fn relation_named(&self, name: &RelationName) -> Option<&'a Relation> {
-        let relation = self.snapshot.relations.get(*self.snapshot.by_name.get(name)?)?;
+        let relation = self
+            .snapshot
+            .relations
+            .get(*self.snapshot.by_name.get(name)?)?;
         self.may_read(relation).then_some(relation)
     }
 
@@ -187,19 +200,33 @@ impl<'a> Seen<'a> {
     pub fn index_named(&self, name: &RelationName) -> Option<Oid> {
         let of_schema = |relation: &&&Relation| *relation.table.name.schema == *name.schema;
         let relations = self.relations();
-        let mut indexes = relations.iter().filter(of_schema).flat_map(|relation| relation.indexes());
-        indexes.find(|(_, key, _)| *key.name == *name.relation).map(|(oid, ..)| oid)
+        let mut indexes = relations
+            .iter()
+            .filter(of_schema)
+            .flat_map(|relation| relation.indexes());
+        indexes
+            .find(|(_, key, _)| *key.name == *name.relation)
+            .map(|(oid, ..)| oid)
     }
 
-    /// What `make` returns, made once for all sessions with the same grants.
+    /// What `make` returns, made once for all sessions with the same grants and database.
     pub fn cached(
         &self,
         relation: Oid,
         make: impl FnOnce(&Seen) -> crate::error::Result<RecordBatch>,
     ) -> crate::error::Result<RecordBatch> {
         let grants = &self.vars.grants;
-        let key = (relation, Arc::as_ptr(grants) as usize);
-        let lock = || self.snapshot.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (
+            relation,
+            Arc::as_ptr(grants) as usize,
+            self.vars.database.clone(),
+        );
+        let lock = || {
+            self.snapshot
+                .cache
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
         // the Weak keeps the address from being given to other grants meanwhile
         if let Some((_, batch)) = lock().get(&key) {
             return Ok(batch.clone());
@@ -242,6 +269,9 @@ impl Relation {
 
     /// The table's indexes: OID, key, OID of the constraint.
     pub fn indexes(&self) -> impl Iterator<Item = (Oid, &Key, Oid)> {
-        self.keys.iter().zip(&self.table.keys).filter_map(|(oids, key)| Some((oids.index?, key, oids.constraint)))
+        self.keys
+            .iter()
+            .zip(&self.table.keys)
+            .filter_map(|(oids, key)| Some((oids.index?, key, oids.constraint)))
     }
 }

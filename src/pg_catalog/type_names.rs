@@ -71,7 +71,10 @@ fn format_plain(facts: &TypeFacts, modifier: Modifier) -> String {
         1266 => timed("time", "with time zone"),
         1114 => timed("timestamp", "without time zone"),
         1184 => timed("timestamp", "with time zone"),
-        1186 => format!("interval{}", typmod.map(interval_fields).unwrap_or_default()),
+        1186 => format!(
+            "interval{}",
+            typmod.map(interval_fields).unwrap_or_default()
+        ),
         1700 => format!("numeric{}", typmod.map(numeric_scale).unwrap_or_default()),
         _ => qualified(facts),
     }
@@ -115,7 +118,10 @@ fn interval_fields(typmod: i32) -> String {
         (MINUTE | SECOND, " minute to second"),
     ];
     let (fields, precision) = ((typmod >> 16) & 0x7fff, typmod & 0xffff);
-    let name = NAMES.iter().find(|(mask, _)| *mask == fields).map_or("", |(_, name)| name);
+    let name = NAMES
+        .iter()
+        .find(|(mask, _)| *mask == fields)
+        .map_or("", |(_, name)| name);
     match precision {
         0xffff => name.to_string(),
         precision => format!("{name}({precision})"),
@@ -125,7 +131,12 @@ fn interval_fields(typmod: i32) -> String {
 /// The type that a text names, as `'integer[]'::regtype` reads it; a modifier is
 /// read and dropped. 42704 where there is no such type.
 pub fn parse_type(text: &str) -> Result<Oid> {
-    let missing = || Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{}\" does not exist", text.trim()));
+    let missing = || {
+        Error::new(
+            SqlState::UNDEFINED_OBJECT,
+            format!("type \"{}\" does not exist", text.trim()),
+        )
+    };
     let mut words = text.trim();
     let mut is_array = false;
     while let Some(inner) = words.strip_suffix(']') {
@@ -153,15 +164,22 @@ fn strip_word<'a>(words: &'a str, last: &str) -> Option<&'a str> {
 /// "timestamp(3) with time zone" → "timestamp with time zone".
 fn without_modifier(words: &str) -> String {
     match (words.starts_with('"'), words.find('('), words.find(')')) {
-        (false, Some(open), Some(close)) if open < close => {
-            format!("{} {}", words[..open].trim_end(), words[close + 1..].trim_start()).trim_end().to_string()
-        }
+        (false, Some(open), Some(close)) if open < close => format!(
+            "{} {}",
+            words[..open].trim_end(),
+            words[close + 1..].trim_start()
+        )
+        .trim_end()
+        .to_string(),
         _ => words.to_string(),
     }
 }
 
 fn named(words: &str) -> Option<&'static TypeFacts> {
-    if let Some(quoted) = words.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+    if let Some(quoted) = words
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
         return builtin::type_named(quoted);
     }
     let lower = words.to_ascii_lowercase();
@@ -178,7 +196,9 @@ fn named(words: &str) -> Option<&'static TypeFacts> {
         "boolean" => "bool",
         "decimal" | "dec" => "numeric",
         "char" | "character" | "nchar" | "national character" | "national char" => "bpchar",
-        "character varying" | "char varying" | "national character varying" | "nchar varying" => "varchar",
+        "character varying" | "char varying" | "national character varying" | "nchar varying" => {
+            "varchar"
+        }
         "bit varying" => "varbit",
         "time without time zone" => "time",
         "time with time zone" => "timetz",

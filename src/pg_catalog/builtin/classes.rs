@@ -42,9 +42,13 @@ static CLASSES: LazyLock<HashMap<Oid, Class>> = LazyLock::new(|| {
         .collect()
 });
 
-static BY_NAME: LazyLock<HashMap<(&'static str, &'static str), &'static Class>> = LazyLock::new(|| {
-    CLASSES.values().map(|class| ((class.schema, class.name.as_str()), class)).collect()
-});
+static BY_NAME: LazyLock<HashMap<(&'static str, &'static str), &'static Class>> =
+    LazyLock::new(|| {
+        CLASSES
+            .values()
+            .map(|class| ((class.schema, class.name.as_str()), class))
+            .collect()
+    });
 
 static INDEXES: LazyLock<HashMap<Oid, Index>> = LazyLock::new(|| {
     let Some(rows) = data::rows("pg_index") else {
@@ -52,7 +56,13 @@ static INDEXES: LazyLock<HashMap<Oid, Index>> = LazyLock::new(|| {
     };
     let (oids, tables) = (rows.integers("indexrelid"), rows.integers("indrelid"));
     let (unique, keys) = (rows.texts("indisunique"), rows.texts("indkey"));
-    let numbers = |key: &str| elements(key).into_iter().flatten().flat_map(|n| n.parse()).collect();
+    let numbers = |key: &str| {
+        elements(key)
+            .into_iter()
+            .flatten()
+            .flat_map(|n| n.parse())
+            .collect()
+    };
     (0..rows.len())
         .map(|i| {
             let index = Index {
@@ -69,8 +79,15 @@ static NAMESPACES: LazyLock<Vec<(Oid, String)>> = LazyLock::new(|| {
     let Some(rows) = data::rows("pg_namespace") else {
         return Vec::new();
     };
-    let names = rows.texts("nspname").into_iter().map(|name| name.into_owned());
-    rows.integers("oid").into_iter().map(|oid| oid as Oid).zip(names).collect()
+    let names = rows
+        .texts("nspname")
+        .into_iter()
+        .map(|name| name.into_owned());
+    rows.integers("oid")
+        .into_iter()
+        .map(|oid| oid as Oid)
+        .zip(names)
+        .collect()
 });
 
 /// A system table, view or index by its OID.
@@ -85,6 +102,11 @@ pub fn class_named(schema: &str, name: &str) -> Option<&'static Class> {
 /// An index of a system relation.
 pub fn index(oid: Oid) -> Option<&'static Index> {
     INDEXES.get(&oid)
+}
+
+/// Every index of the system relations, by its OID.
+pub fn indexes() -> impl Iterator<Item = (Oid, &'static Index)> {
+    INDEXES.iter().map(|(oid, index)| (*oid, index))
 }
 
 /// The schemas of every cluster: OID and name.

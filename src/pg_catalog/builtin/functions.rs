@@ -39,6 +39,13 @@ pub fn function(oid: Oid) -> Option<&'static FunctionFacts> {
     FUNCTIONS.get(&oid)
 }
 
+/// All of them, by OID.
+pub fn functions() -> Vec<&'static FunctionFacts> {
+    let mut all: Vec<_> = FUNCTIONS.values().collect();
+    all.sort_unstable_by_key(|facts| facts.oid);
+    all
+}
+
 /// Every overload, by OID.
 pub fn functions_named(name: &str) -> impl Iterator<Item = &'static FunctionFacts> {
     BY_NAME
@@ -60,9 +67,16 @@ fn read() -> HashMap<Oid, FunctionFacts> {
         let parsed = |list: Vec<String>| list.iter().flat_map(|oid| oid.parse()).collect();
         lists(column).into_iter().map(parsed).collect()
     };
-    let (names, kinds, sets) = (rows.texts("proname"), rows.texts("prokind"), rows.texts("proretset"));
+    let (names, kinds, sets) = (
+        rows.texts("proname"),
+        rows.texts("prokind"),
+        rows.texts("proretset"),
+    );
     let (oids, namespaces) = (rows.integers("oid"), rows.integers("pronamespace"));
-    let (results, defaults) = (rows.integers("prorettype"), rows.integers("pronargdefaults"));
+    let (results, defaults) = (
+        rows.integers("prorettype"),
+        rows.integers("pronargdefaults"),
+    );
     let mut arguments = oids_of("proargtypes");
     let mut all_arguments = oids_of("proallargtypes");
     let (mut modes, mut argument_names) = (lists("proargmodes"), lists("proargnames"));

@@ -36,12 +36,18 @@ pub struct SystemColumn {
 
 static RELATIONS: LazyLock<Vec<SystemRelation>> = LazyLock::new(read);
 
-static BY_OID: LazyLock<HashMap<Oid, &'static SystemRelation>> =
-    LazyLock::new(|| RELATIONS.iter().map(|relation| (relation.oid, relation)).collect());
+static BY_OID: LazyLock<HashMap<Oid, &'static SystemRelation>> = LazyLock::new(|| {
+    RELATIONS
+        .iter()
+        .map(|relation| (relation.oid, relation))
+        .collect()
+});
 
 static BY_NAME: LazyLock<HashMap<(&'static str, &'static str), &'static SystemRelation>> =
     LazyLock::new(|| {
-        let keyed = |relation: &'static SystemRelation| ((relation.schema, relation.name.as_str()), relation);
+        let keyed = |relation: &'static SystemRelation| {
+            ((relation.schema, relation.name.as_str()), relation)
+        };
         RELATIONS.iter().map(keyed).collect()
     });
 
@@ -58,11 +64,14 @@ pub fn system_relation_by_oid(oid: Oid) -> Option<&'static SystemRelation> {
 }
 
 /// What psql before version 17 asks for under the name it had then.
-const RENAMED_SINCE: &[(&str, &str)] =
-    &[("pg_database", "daticulocale"), ("pg_collation", "colliculocale")];
+const RENAMED_SINCE: &[(&str, &str)] = &[
+    ("pg_database", "daticulocale"),
+    ("pg_collation", "colliculocale"),
+];
 
 fn read() -> Vec<SystemRelation> {
-    let (Some(classes), Some(attributes)) = (data::rows("pg_class"), data::rows("pg_attribute")) else {
+    let (Some(classes), Some(attributes)) = (data::rows("pg_class"), data::rows("pg_attribute"))
+    else {
         return Vec::new();
     };
     let mut columns = columns_by_relation(attributes);
@@ -94,16 +103,16 @@ fn read() -> Vec<SystemRelation> {
             },
             name: names[i].to_string(),
             kind,
-            arrow: Arc::new(Schema::new(columns.iter().map(SystemColumn::field).collect::<Vec<_>>())),
+            arrow: Arc::new(Schema::new(
+                columns.iter().map(SystemColumn::field).collect::<Vec<_>>(),
+            )),
             columns,
         });
     }
     all
 }
 
-fn columns_by_relation(
-    attributes: &Rows,
-    ) -> HashMap<Oid, Vec<SystemColumn>> {
+fn columns_by_relation(attributes: &Rows) -> HashMap<Oid, Vec<SystemColumn>> {
     let names = attributes.texts("attname");
     let not_null = attributes.texts("attnotnull");
     let numbers = attributes.integers("attnum");

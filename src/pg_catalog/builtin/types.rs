@@ -33,7 +33,11 @@ static TYPES: LazyLock<HashMap<Oid, TypeFacts>> = LazyLock::new(read);
 /// Of pg_catalog alone: the names of information_schema's types need a schema.
 static BY_NAME: LazyLock<HashMap<&'static str, Oid>> = LazyLock::new(|| {
     let of_pg_catalog = |facts: &&TypeFacts| facts.namespace == oids::SCHEMA_PG_CATALOG;
-    TYPES.values().filter(of_pg_catalog).map(|facts| (facts.name.as_str(), facts.oid)).collect()
+    TYPES
+        .values()
+        .filter(of_pg_catalog)
+        .map(|facts| (facts.name.as_str(), facts.oid))
+        .collect()
 });
 
 pub fn type_of(oid: Oid) -> Option<&'static TypeFacts> {
@@ -53,8 +57,11 @@ fn read() -> HashMap<Oid, TypeFacts> {
         let first = |text: &str| text.chars().next().unwrap_or(' ');
         rows.texts(column).iter().map(|text| first(text)).collect()
     };
-    let (names, aligns, storages) =
-        (rows.texts("typname"), rows.texts("typalign"), rows.texts("typstorage"));
+    let (names, aligns, storages) = (
+        rows.texts("typname"),
+        rows.texts("typalign"),
+        rows.texts("typstorage"),
+    );
     let (oids, namespaces) = (rows.integers("oid"), rows.integers("typnamespace"));
     let (lengths, by_values) = (rows.integers("typlen"), one("typbyval"));
     let (kinds, categories) = (one("typtype"), one("typcategory"));
