@@ -1,6 +1,7 @@
 //! Subqueries as values. The engine decorrelates them only when they aggregate,
-//! so one that does not is made to: `narrows_single_row` gives its argument's
-//! one value, NULL for no row, and 21000 for more than one, as Postgres does.
+//! so one that does not is made to: `narrows_only((SELECT narrows_collect(x) …))`
+//! gives x of the one row, NULL for no row, and 21000 for more than one, as
+//! Postgres does (section 4.2.11 of the manual).
 
 use std::ops::ControlFlow;
 
@@ -159,8 +160,9 @@ pub(super) fn single_row(expr: &mut Expr, is_aggregate: impl Fn(&str) -> bool) {
     if calls_aggregate(&value, &is_aggregate) {
         return;
     }
-    *item = SelectItem::UnnamedExpr(call("narrows_single_row", value));
+    *item = SelectItem::UnnamedExpr(call("narrows_collect", value));
     query.order_by = None;
+    *expr = call("narrows_only", Expr::Subquery(query.clone()));
 }
 
 fn value_of(item: &SelectItem) -> Option<Expr> {
