@@ -6,9 +6,9 @@ use std::time::Duration;
 
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-pub trait Stream: Read + Write {}
+pub trait Stream: Read + Write + Send {}
 
-impl<T: Read + Write> Stream for T {}
+impl<T: Read + Write + Send> Stream for T {}
 
 pub struct Client {
     pub stream: Box<dyn Stream>,
