@@ -44,7 +44,7 @@ fn the_password_is_checked() {
     let server = server();
     let mut client = Client::connect(server.address);
     assert_eq!(status(&log_in(&mut client, "ann", "pencil")), 'I');
-    assert_eq!(client.value("select current_user"), "ann");
+    assert_eq!(client.value("show session_authorization"), "ann");
     let mut client = Client::connect(server.address);
     let messages = log_in(&mut client, "ann", "pencils");
     assert_eq!(
