@@ -75,9 +75,10 @@ async fn load_here(
 async fn open(name: &RelationName, location: &Location) -> Result<DeltaTable> {
     let store = location.store.store.clone();
     let prefixed = Arc::new(PrefixStore::new(store.clone(), location.path.clone()));
-    // only the path matters: the store is ours, whatever the scheme says
-    let mut url = Url::parse("memory:///").map_err(|e| Error::internal(e.to_string()))?;
-    url.set_path(&format!("/{}/", location.path));
+    // Only the path matters: the store is ours, whatever the scheme says. Of all
+    // schemes, `file` alone has paths decoded and listings sorted by the library.
+    let url = Url::from_directory_path(format!("/{}", location.path))
+        .map_err(|()| unreadable(name, location, "no path".into()))?;
     let log = default_logstore(prefixed, store, &url, &StorageConfig::default());
     let mut table = DeltaTable::new(log);
     table

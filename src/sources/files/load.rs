@@ -13,7 +13,7 @@ use parquet::file::metadata::ParquetMetaData;
 use super::FilesReader;
 use super::glob::Match;
 use super::hive::{Partitions, partitions};
-use super::merge::merge;
+use super::merge::{Numbers, merge};
 use super::text::{csv_schema, json_schema};
 use crate::config::FileFormat;
 use crate::error::{Error, Result, SqlState};
@@ -168,7 +168,8 @@ fn stored_fields(
         .map(|(name, file)| (name.as_str(), file.schema.as_ref()));
     let mut fields = match reader.format {
         FileFormat::Csv => merge_csv(schemas),
-        FileFormat::Parquet | FileFormat::Json => merge(&reader.name, schemas)?,
+        FileFormat::Parquet => merge(&reader.name, Numbers::Declared, schemas)?,
+        FileFormat::Json => merge(&reader.name, Numbers::Guessed, schemas)?,
     };
     let is_partition = |field: &Field| partitions.fields.iter().any(|p| p.name() == field.name());
     if reader.format == FileFormat::Csv

@@ -14,10 +14,20 @@ struct Merged<'a> {
     seen: usize,
 }
 
+/// What numbers of different kinds have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// The file says what they are: an 8-byte integer is no float8 without loss.
+    Declared,
+    /// JSON knows one kind of number; those of a sample are a guess.
+    Guessed,
+}
+
 /// Fields as clients see them, in the order of first appearance. 42804 naming
 /// two files whose types have nothing in common.
 pub(super) fn merge<'a>(
     table: &RelationName,
+    numbers: Numbers,
     files: impl Iterator<Item = (&'a str, &'a Schema)>,
 ) -> Result<Vec<Field>> {
     let mut merged: Vec<Merged<'a>> = Vec::new();
@@ -51,7 +61,7 @@ pub(super) fn merge<'a>(
                 continue;
             }
             let (ours, theirs) = (provider_field(&known.field), provider_field(field));
-            let Some(wide) = wider(ours.data_type(), theirs.data_type()) else {
+            let Some(wide) = wider(numbers, ours.data_type(), theirs.data_type()) else {
                 return Err(conflict(table, known, file, field));
             };
             let nullable = known.field.is_nullable() || field.is_nullable();
@@ -68,7 +78,7 @@ pub(super) fn merge<'a>(
 }
 
 /// The type that both can be read as without loss.
-fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
+fn wider(numbers: Numbers, a: &DataType, b: &DataType) -> Option<DataType> {
     use DataType::{Decimal128, Float32, Float64, Int16, Int32, Int64};
     if a == b {
         return Some(a.clone());
@@ -78,6 +88,7 @@ fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
         (Int16 | Int32, Int64) | (Int64, Int16 | Int32) => Some(Int64),
         (Float32, Float64) | (Float64, Float32) => Some(Float64),
         (Int16 | Int32, Float64) | (Float64, Int16 | Int32) => Some(Float64),
+        (Int64, Float64) | (Float64, Int64) if numbers == Numbers::Guessed => Some(Float64),
         (Decimal128(p, s), Decimal128(q, t)) => {
             let scale = *s.max(t);
             let whole = (i16::from(*p) - i16::from(*s)).max(i16::from(*q) - i16::from(*t));
@@ -119,7 +130,12 @@ mod tests {
         let name = RelationName::new("s", "t");
         let one = schema(&[("a", DataType::Int32), ("b", DataType::Utf8)]);
         let two = schema(&[("c", DataType::Date32), ("a", DataType::Int64)]);
-        let fields = merge(&name, [("1", &one), ("2", &two)].into_iter()).unwrap();
+        let fields = merge(
+            &name,
+            Numbers::Declared,
+            [("1", &one), ("2", &two)].into_iter(),
+        )
+        .unwrap();
         let shown: Vec<_> = fields
             .iter()
             .map(|f| (f.name().as_str(), f.data_type().clone(), f.is_nullable()))
@@ -139,7 +155,12 @@ mod tests {
         let name = RelationName::new("s", "t");
         let one = schema(&[("a", DataType::Int32)]);
         let two = schema(&[("a", DataType::Utf8)]);
-        let error = merge(&name, [("x/1", &one), ("x/2", &two)].into_iter()).unwrap_err();
+        let error = merge(
+            &name,
+            Numbers::Declared,
+            [("x/1", &one), ("x/2", &two)].into_iter(),
+        )
+        .unwrap_err();
         assert_eq!(error.state(), SqlState::DATATYPE_MISMATCH);
         for part in ["s.t", "\"a\"", "x/1", "x/2"] {
             assert!(error.message().contains(part), "{error}");

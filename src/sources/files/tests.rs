@@ -166,7 +166,7 @@ async fn a_files_columns_are_united_and_widened() {
     let source = source(base.path(), &[("t", "*.parquet", FileFormat::Parquet)]);
     assert_eq!(
         columns(&table(source.as_ref(), "t").await),
-        ["a int8", "b text", "c numeric"]
+        ["a int8 not null", "b text", "c numeric"]
     );
     let session = session(source.as_ref()).await;
     assert_rows(
@@ -240,7 +240,10 @@ async fn timestamps_of_every_unit_compare_as_microseconds() {
     );
     let source = source(base.path(), &[("t", "t.parquet", FileFormat::Parquet)]);
     let t = table(source.as_ref(), "t").await;
-    assert_eq!(columns(&t), ["ns timestamp", "ms timestamp"]);
+    assert_eq!(
+        columns(&t),
+        ["ns timestamp not null", "ms timestamp not null"]
+    );
     let session = session(source.as_ref()).await;
     let micros = |n: i64| format!("arrow_cast({n}, 'Timestamp(Microsecond, None)')");
     for (filter, rows) in [
@@ -303,6 +306,46 @@ async fn csv_is_read_with_its_options() {
 }
 
 #[tokio::test]
+async fn text_that_is_no_value_names_its_file() {
+    let base = TempDir::new().unwrap();
+    let mut lines = String::from("n\n");
+    for n in 0..20_000 {
+        lines.push_str(&format!("{n}\n"));
+    }
+    lines.push_str("twenty\n");
+    std::fs::write(base.path().join("a.csv"), lines).unwrap();
+    std::fs::write(base.path().join("a.json"), "{\"a\": 1}\n{\"a\"").unwrap();
+    let source = source(
+        base.path(),
+        &[
+            ("c", "a.csv", FileFormat::Csv),
+            ("j", "*.json", FileFormat::Json),
+        ],
+    );
+    let session = session(source.as_ref()).await;
+    let error = query(&session, "SELECT max(n) FROM c").await.unwrap_err();
+    assert_eq!(
+        error.state(),
+        SqlState::INVALID_TEXT_REPRESENTATION,
+        "{}",
+        error.log_text()
+    );
+    assert!(
+        error.message().contains("a.csv") && error.message().contains("files.c"),
+        "{error}"
+    );
+    assert_rows(query(&session, "SELECT n FROM c LIMIT 1").await, &["0"]);
+    let error = broken(&source, "j").await;
+    assert_eq!(
+        error.state(),
+        SqlState::DATA_CORRUPTED,
+        "{}",
+        error.log_text()
+    );
+    assert!(error.message().contains("a.json"), "{error}");
+}
+
+#[tokio::test]
 async fn csv_files_with_other_columns_are_refused() {
     let base = TempDir::new().unwrap();
     std::fs::write(base.path().join("a.csv"), "a,b\n1,2\n").unwrap();
@@ -350,7 +393,7 @@ async fn what_cannot_be_read_says_which_file_of_which_table() {
         "this is no parquet file at all",
     )
     .unwrap();
-    write_parquet(&base.path().join("gone.parquet"), &ids(vec![1]), 100);
+    write_parquet(&base.path().join("gone.parquet"), &ids(vec![1, 2]), 100);
     let source = source(
         base.path(),
         &[

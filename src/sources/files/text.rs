@@ -9,11 +9,11 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::reader::infer_json_schema;
 use object_store::{ObjectMeta, ObjectStoreExt};
-use regex::Regex;
 
 use crate::config::CsvOptions;
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
+use crate::sources::lake::null_pattern;
 use crate::sources::object_store::{OpenStore, read_error};
 
 /// Bytes and rows of a file that its types are taken from.
@@ -31,8 +31,8 @@ pub(super) async fn csv_schema(
         .with_header(options.header)
         .with_delimiter(options.delimiter)
         .with_quote(options.quote);
-    if let Ok(null) = Regex::new(&format!("^{}$", regex::escape(&options.null))) {
-        format = format.with_null_regex(null);
+    if !options.null.is_empty() {
+        format = format.with_null_regex(null_pattern(options)?);
     }
     let (schema, _) = format
         .infer_schema(Cursor::new(sample), Some(SAMPLE_ROWS))

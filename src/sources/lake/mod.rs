@@ -13,6 +13,7 @@ pub mod listing;
 mod prune;
 mod scan;
 mod table;
+mod text;
 mod values;
 
 use std::fmt;
@@ -34,6 +35,7 @@ pub use footer::{footer_bounds, read_footer};
 pub use fresh::Fresh;
 pub use scan::{Origin, origin_of};
 pub use table::LakeTable;
+pub(crate) use text::null_pattern;
 pub use values::{parse_value, value_of_json};
 
 /// Asked at every scan for the table as it is now. Errors name the table.

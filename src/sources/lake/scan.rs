@@ -10,8 +10,7 @@ use datafusion::common::{DFSchema, Statistics};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
-    CsvSource, FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, JsonSource,
-    ParquetSource,
+    FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -26,8 +25,8 @@ use datafusion::physical_plan::union::UnionExec;
 use super::adapter::LakeAdapterFactory;
 use super::footer::{EmbeddedSchema, LakeReaderFactory};
 use super::prune::prune;
+use super::text::{TextFormat, TextSource};
 use super::{ColumnKey, DataFormat, LakeFile, Snapshot};
-use crate::config::CsvOptions;
 use crate::names::RelationName;
 
 /// What one scan is asked for, in terms of the snapshot's schema.
@@ -138,11 +137,13 @@ fn file_source(
     scan_schema: &SchemaRef,
 ) -> Result<Arc<dyn FileSource>> {
     let snapshot = request.snapshot;
+    let text = |format| -> Arc<dyn FileSource> {
+        let (table, store) = (request.table.clone(), snapshot.store.clone());
+        Arc::new(TextSource::new(table, store, format, table_schema.clone()))
+    };
     match &snapshot.format {
-        DataFormat::Csv(options) => Ok(Arc::new(
-            CsvSource::new(table_schema).with_csv_options(csv_options(options)),
-        )),
-        DataFormat::Json => Ok(Arc::new(JsonSource::new(table_schema))),
+        DataFormat::Csv(options) => Ok(text(TextFormat::Csv(options.clone()))),
+        DataFormat::Json => Ok(text(TextFormat::Json)),
         DataFormat::Parquet => {
             let mut options = TableParquetOptions {
                 global: state.config_options().execution.parquet.clone(),
@@ -266,15 +267,4 @@ fn pack(mut files: Vec<PartitionedFile>, groups: usize) -> Vec<FileGroup> {
     bins.into_iter()
         .map(|(_, files)| FileGroup::new(files))
         .collect()
-}
-
-fn csv_options(options: &CsvOptions) -> datafusion::config::CsvOptions {
-    datafusion::config::CsvOptions {
-        has_header: Some(options.header),
-        delimiter: options.delimiter,
-        quote: options.quote,
-        null_regex: Some(format!("^{}$", regex::escape(&options.null))),
-        newlines_in_values: Some(true),
-        ..datafusion::config::CsvOptions::default()
-    }
 }
