@@ -15,6 +15,7 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::builtin::{self, SystemRelation};
+use super::data;
 use super::frame;
 use super::snapshot::{Seen, Snapshot};
 use super::tables::{self, Builder};
@@ -51,6 +52,18 @@ pub fn relation_names(schema: &str) -> &'static [&'static str] {
         names
     });
     NAMES.get(schema).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Does the relation hold no row, whatever the sources and the session? The planner
+/// asks where a statement uses it in a way that the engine cannot run.
+pub fn is_always_empty(schema: &str, name: &str) -> bool {
+    builtin::system_relation(schema, name)
+        .is_some_and(|relation| tables::builder(relation).is_none() && data::rows(name).is_none())
+}
+
+/// What the system column `tableoid` of this relation's rows holds.
+pub fn relation_oid(schema: &str, name: &str) -> Option<Oid> {
+    builtin::system_relation(schema, name).map(|relation| relation.oid)
 }
 
 #[derive(Debug)]
