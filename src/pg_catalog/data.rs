@@ -34,16 +34,18 @@ files! {
     "sql_features" "sql_implementation_info" "sql_parts" "sql_sizing"
 }
 
-static PARSED: LazyLock<HashMap<&'static str, LazyLock<Rows, Box<dyn Fn() -> Rows + Send>>>> =
-    LazyLock::new(|| {
-        FILES
-            .iter()
-            .map(|(name, text)| {
-                let parse: Box<dyn Fn() -> Rows + Send> = Box::new(move || Rows::parse(text));
-                (*name, LazyLock::new(parse))
-            })
-            .collect()
-    });
+/// Parsed when first read.
+type Parsed = LazyLock<Rows, Box<dyn Fn() -> Rows + Send>>;
+
+static PARSED: LazyLock<HashMap<&'static str, Parsed>> = LazyLock::new(|| {
+    FILES
+        .iter()
+        .map(|(name, text)| {
+            let parse: Box<dyn Fn() -> Rows + Send> = Box::new(move || Rows::parse(text));
+            (*name, LazyLock::new(parse))
+        })
+        .collect()
+});
 
 /// The rows that relation `name` holds in every cluster.
 pub fn rows(name: &str) -> Option<&'static Rows> {

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, Int64Builder,
-    IntervalMonthDayNanoArray, ListBuilder, RecordBatch, RecordBatchOptions, StringViewArray,
-    StringViewBuilder, TimestampMicrosecondArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, Int64Builder,
+    IntervalMonthDayNanoArray, ListArray, ListBuilder, RecordBatch, RecordBatchOptions,
+    StringViewArray, StringViewBuilder, TimestampMicrosecondArray, new_null_array,
 };
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, IntervalMonthDayNano};
@@ -243,10 +243,17 @@ fn read(relation: &'static SystemRelation, rows: &Rows) -> Result<RecordBatch> {
     frame.finish()
 }
 
-/// Casts to the column's own width; a value that does not fit is a mistake.
-fn fit(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+/// Casts to the column's own width; a value that does not fit is an error.
+pub fn fit(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if values.data_type() == to {
         return Ok(values.clone());
+    }
+    if let (DataType::List(element), Some(lists)) = (to, values.as_list_opt::<i32>()) {
+        // the element remembers its Postgres type, which a cast of lists does not give it
+        let (_, offsets, elements, nulls) = lists.clone().into_parts();
+        let elements = fit(&elements, element.data_type())?;
+        let lists = ListArray::try_new(element.clone(), offsets, elements, nulls)?;
+        return Ok(Arc::new(lists));
     }
     let strict = CastOptions {
         safe: false,

@@ -1,4 +1,23 @@
-//! Postgres's system catalogs over the catalog of sources.
+//! Postgres's system catalogs over the catalog of sources: every relation of
+//! pg_catalog and information_schema as a table that the engine queries, and the
+//! functions that look at them. Clients find here what psql, drivers and BI tools
+//! ask for, whatever the SQL they ask it in.
+//!
+//! | file | |
+//! |---|---|
+//! | `data/` | what every Postgres 17 cluster holds, dumped from one |
+//! | `builtin/` | facts read from it: types, functions, relations and their columns |
+//! | `oids` | identifiers that never change |
+//! | `snapshot` | one catalog snapshot with its OIDs, and what a user sees of it |
+//! | `tables/` | rows of the relations that have some |
+//! | `functions/` | pg_get_…, has_…_privilege and the like |
+//! | `resolve`, `type_names` | names to OIDs and back |
+//!
+//! Called by the planner, which resolves names against `relation`, drops the
+//! schema in front of functions, writes `narrows_…` functions for casts to `reg*`
+//! types and for subqueries, and by the engine, which registers the functions.
+//! A user sees only the relations that they may read.
+
 pub mod builtin;
 mod data;
 mod frame;
@@ -19,10 +38,10 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 use crate::catalog::Catalog;
 use crate::error::Result;
 
-pub use relation::{relation, relation_names};
+pub use relation::{is_always_empty, relation, relation_names, relation_oid};
 pub use resolve::{
-    regproc_text, regrole_text, regtype_text, resolve_regclass, resolve_regnamespace,
-    resolve_regproc, resolve_regrole, resolve_regtype,
+    regproc_text, regprocedure_text, regrole_text, regtype_text, resolve_regclass,
+    resolve_regnamespace, resolve_regproc, resolve_regprocedure, resolve_regrole, resolve_regtype,
 };
 
 /// Adds the catalog functions to the engine's state.
@@ -39,12 +58,5 @@ pub fn register(state: &mut SessionState, catalog: &Arc<ArcSwap<Catalog>>) -> Re
     Ok(())
 }
 
-/// The OID of a system relation; `None`: there is none of that name.
-pub fn system_relation_oid(schema: &str, name: &str) -> Option<crate::types::Oid> {
-    builtin::system_relation(schema, name).map(|relation| relation.oid)
-}
-
-/// Does the relation never hold a row here, whatever the sources hold?
-pub fn is_always_empty(schema: &str, name: &str) -> bool {
-    builtin::system_relation(schema, name).is_some_and(relation::is_always_empty)
-}
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::builtin::{self, SystemRelation};
+use super::data;
 use super::frame;
 use super::snapshot::{Seen, Snapshot};
 use super::tables::{self, Builder};
@@ -51,6 +52,18 @@ pub fn relation_names(schema: &str) -> &'static [&'static str] {
         names
     });
     NAMES.get(schema).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Does the relation hold no row, whatever the sources and the session? The planner
+/// asks where a statement uses it in a way that the engine cannot run.
+pub fn is_always_empty(schema: &str, name: &str) -> bool {
+    builtin::system_relation(schema, name)
+        .is_some_and(|relation| tables::builder(relation).is_none() && data::rows(name).is_none())
+}
+
+/// What the system column `tableoid` of this relation's rows holds.
+pub fn relation_oid(schema: &str, name: &str) -> Option<Oid> {
+    builtin::system_relation(schema, name).map(|relation| relation.oid)
 }
 
 #[derive(Debug)]
@@ -119,10 +132,4 @@ fn builtin_rows(relation: &'static SystemRelation) -> Result<RecordBatch> {
     let rows = frame::builtin_rows(relation)?;
     parsed.insert(relation.oid, rows.clone());
     Ok(rows)
-}
-
-/// Nobody makes rows for it, and no cluster is born with any.
-pub(super) fn is_always_empty(relation: &'static SystemRelation) -> bool {
-    tables::builder(relation).is_none()
-        && builtin_rows(relation).is_ok_and(|rows| rows.num_rows() == 0)
 }

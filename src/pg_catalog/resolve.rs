@@ -70,6 +70,58 @@ pub fn resolve_regproc(text: &str) -> Result<i64> {
     }
 }
 
+/// `'upper(text)'::regprocedure`. 42883 where there is no such function.
+pub fn resolve_regprocedure(text: &str) -> Result<i64> {
+    if let Some(oid) = number(text) {
+        return Ok(oid);
+    }
+    let (name, arguments) = match text
+        .trim()
+        .strip_suffix(')')
+        .and_then(|rest| rest.split_once('('))
+    {
+        Some(parts) => parts,
+        None => {
+            return Err(Error::new(
+                SqlState::INVALID_TEXT_REPRESENTATION,
+                "expected a left parenthesis",
+            ));
+        }
+    };
+    let name = split_name(name)?.pop().unwrap_or_default();
+    let given = arguments
+        .split(',')
+        .map(str::trim)
+        .filter(|argument| !argument.is_empty());
+    let arguments = given
+        .map(type_names::parse_type)
+        .collect::<Result<Vec<Oid>>>()?;
+    let mut overloads = builtin::functions_named(&name);
+    match overloads.find(|function| function.arguments == arguments) {
+        Some(function) => Ok(i64::from(function.oid)),
+        None => Err(Error::new(
+            SqlState::UNDEFINED_FUNCTION,
+            format!("function \"{text}\" does not exist"),
+        )),
+    }
+}
+
+/// "upper(text)"
+pub fn regprocedure_text(oid: i64) -> String {
+    let Some(function) = Oid::try_from(oid).ok().and_then(builtin::function) else {
+        return unnamed(oid);
+    };
+    let types = function
+        .arguments
+        .iter()
+        .map(|oid| regtype_text(i64::from(*oid)));
+    format!(
+        "{}({})",
+        quote_identifier(&function.name),
+        types.collect::<Vec<_>>().join(",")
+    )
+}
+
 /// `'analyst'::regrole`. 42704 where there is no such role.
 pub fn resolve_regrole(vars: &SessionVars, text: &str) -> Result<i64> {
     if let Some(oid) = number(text) {

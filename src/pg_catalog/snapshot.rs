@@ -2,7 +2,7 @@
 //! key and default with its OID. Made once per `Catalog` and shared by all
 //! statements that plan on it; what a user may see is decided by `Seen`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use datafusion::arrow::array::RecordBatch;
@@ -21,9 +21,20 @@ pub struct Snapshot {
     pub relations: Vec<Relation>,
     objects: HashMap<Oid, Object>,
     by_name: HashMap<RelationName, usize>,
+    /// A key's name is its index's; of two in a schema, the first relation's.
+    indexes_by_name: HashMap<RelationName, Oid>,
+    /// The schemas that hold something readable, by grants.
+    readable: Mutex<HashMap<usize, ForGrants<Arc<HashSet<Oid>>>>>,
     /// Finished rows by relation, the grants and the database they were made for.
-    cache: Mutex<HashMap<(Oid, usize, Arc<str>), (Weak<Grants>, RecordBatch)>>,
+    cache: Mutex<HashMap<CacheKey, ForGrants<RecordBatch>>>,
 }
+
+/// What was made for some grants, known by their address: the Weak keeps it from
+/// being given to others meanwhile.
+type ForGrants<T> = (Weak<Grants>, T);
+
+/// A relation, the grants' address, the database's name.
+type CacheKey = (Oid, usize, Arc<str>);
 
 #[derive(Debug)]
 pub struct Namespace {
@@ -126,6 +137,8 @@ impl Snapshot {
             if let Some(index) = index {
                 self.objects
                     .insert(index, Object::Index { relation: at, key });
+                let name = RelationName::new(schema, &declared.name);
+                self.indexes_by_name.entry(name).or_insert(index);
             }
             keys.push(KeyOids { constraint, index });
         }
@@ -158,14 +171,39 @@ impl<'a> Seen<'a> {
 
     /// Those that hold something to read, or would if the source could be reached.
     pub fn namespaces(&self) -> Vec<&'a Namespace> {
-        let mut readable: Vec<Oid> = self.relations().iter().map(|r| r.namespace).collect();
-        readable.dedup();
-        let whole = |name: &str| self.vars.grants.may_read(&RelationName::new(name, ""));
-        self.snapshot
+        let readable = self.readable_namespaces();
+        let all = self.snapshot.namespaces.iter();
+        all.filter(|schema| readable.contains(&schema.oid))
+            .collect()
+    }
+
+    /// Asked for each row by functions like pg_table_is_visible().
+    fn readable_namespaces(&self) -> Arc<HashSet<Oid>> {
+        let grants = &self.vars.grants;
+        let mut known = self
+            .snapshot
+            .readable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, readable)) = known.get(&(Arc::as_ptr(grants) as usize)) {
+            return readable.clone();
+        }
+        let whole = |schema: &&Namespace| grants.may_read(&RelationName::new(&schema.name, ""));
+        let whole = self
+            .snapshot
             .namespaces
             .iter()
-            .filter(|schema| readable.contains(&schema.oid) || whole(&schema.name))
-            .collect()
+            .filter(whole)
+            .map(|schema| schema.oid);
+        let mut readable: HashSet<Oid> = self.relations().iter().map(|r| r.namespace).collect();
+        readable.extend(whole);
+        let readable = Arc::new(readable);
+        known.retain(|_, (of, _)| of.strong_count() > 0);
+        known.insert(
+            Arc::as_ptr(grants) as usize,
+            (Arc::downgrade(grants), readable.clone()),
+        );
+        readable
     }
 
     pub fn object(&self, oid: Oid) -> Option<Object> {
@@ -196,17 +234,10 @@ impl<'a> Seen<'a> {
         self.may_read(relation).then_some(relation)
     }
 
-    /// The index of this schema with that name: a key's name is its index's.
+    /// The index of that name.
     pub fn index_named(&self, name: &RelationName) -> Option<Oid> {
-        let of_schema = |relation: &&&Relation| *relation.table.name.schema == *name.schema;
-        let relations = self.relations();
-        let mut indexes = relations
-            .iter()
-            .filter(of_schema)
-            .flat_map(|relation| relation.indexes());
-        indexes
-            .find(|(_, key, _)| *key.name == *name.relation)
-            .map(|(oid, ..)| oid)
+        let index = *self.snapshot.indexes_by_name.get(name)?;
+        self.object(index).map(|_| index)
     }
 
     /// What `make` returns, made once for all sessions with the same grants and database.
@@ -227,7 +258,6 @@ impl<'a> Seen<'a> {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        // the Weak keeps the address from being given to other grants meanwhile
         if let Some((_, batch)) = lock().get(&key) {
             return Ok(batch.clone());
         }

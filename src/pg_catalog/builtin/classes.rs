@@ -90,6 +90,25 @@ static NAMESPACES: LazyLock<Vec<(Oid, String)>> = LazyLock::new(|| {
         .collect()
 });
 
+/// The constraints that are indexes of system relations: the index and whether it
+/// is a primary key.
+static KEYS: LazyLock<HashMap<Oid, (Oid, bool)>> = LazyLock::new(|| {
+    let Some(rows) = data::rows("pg_constraint") else {
+        return HashMap::new();
+    };
+    let kinds = rows.texts("contype").into_iter().map(|kind| kind == "p");
+    let indexes = rows.integers("conindid").into_iter().map(|oid| oid as Oid);
+    let oids = rows.integers("oid").into_iter().map(|oid| oid as Oid);
+    oids.zip(indexes.zip(kinds))
+        .filter(|(_, (index, _))| *index != 0)
+        .collect()
+});
+
+/// Of a constraint of a system relation: its index and whether it is a primary key.
+pub fn key(constraint: Oid) -> Option<(Oid, bool)> {
+    KEYS.get(&constraint).copied()
+}
+
 /// A system table, view or index by its OID.
 pub fn class(oid: Oid) -> Option<&'static Class> {
     CLASSES.get(&oid)

@@ -78,6 +78,14 @@ fn expression(_seen: &Seen, arguments: &[Value]) -> Result<Value> {
 }
 
 fn constraint(seen: &Seen, arguments: &[Value]) -> Result<Value> {
+    let builtin = arguments[0].oid().and_then(builtin::key);
+    if let Some((index, primary)) = builtin {
+        let kind = if primary { "PRIMARY KEY" } else { "UNIQUE" };
+        let parts = index_parts(seen, index);
+        return Ok(parts
+            .map(|parts| format!("{kind} ({})", parts.columns.join(", ")))
+            .into());
+    }
     let object = arguments[0].oid().and_then(|oid| seen.object(oid));
     let Some(Object::Constraint { relation, key }) = object else {
         return Ok(Value::Null);
@@ -90,7 +98,7 @@ fn constraint(seen: &Seen, arguments: &[Value]) -> Result<Value> {
 }
 
 /// "FOREIGN KEY (customer_id) REFERENCES shop.customers(id)"
-pub fn constraint_text(seen: &Seen, relation: &Relation, key: &Key) -> String {
+fn constraint_text(seen: &Seen, relation: &Relation, key: &Key) -> String {
     let columns = key_columns(relation, key).join(", ");
     match &key.kind {
         KeyKind::Primary => format!("PRIMARY KEY ({columns})"),

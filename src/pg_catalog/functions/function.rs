@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use datafusion::arrow::array::Array;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{
@@ -175,11 +175,17 @@ impl ScalarUDFImpl for CatalogFunction {
             .collect::<Result<Vec<_>>>()?;
         let array = value::write(results, self.function.returns)?;
         if one_call && array.len() == 1 {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-                &array, 0,
-            )?));
+            return Ok(ColumnarValue::Scalar(scalar(&array)?));
         }
         Ok(ColumnarValue::Array(array))
+    }
+}
+
+/// The only value of an array, its element's Postgres type kept.
+fn scalar(array: &ArrayRef) -> EngineResult<ScalarValue> {
+    match array.as_list_opt::<i32>() {
+        Some(list) => Ok(ScalarValue::List(Arc::new(list.clone()))),
+        None => ScalarValue::try_from_array(array, 0),
     }
 }
 

@@ -11,6 +11,11 @@ use crate::pg_catalog::roles;
 use crate::pg_catalog::snapshot::{Object, Seen};
 use crate::types::{Oid, PgType};
 
+const REGPROCEDURE: PgType = PgType {
+    oid: 2202,
+    typmod: -1,
+};
+
 pub const FUNCTIONS: &[Function] = &[
     Function::new("to_regclass", 1..=1, PgType::REGCLASS, |seen, arguments| {
         known(seen.regclass(text_argument("to_regclass", &arguments[0])?))
@@ -65,6 +70,18 @@ pub const FUNCTIONS: &[Function] = &[
         1..=1,
         PgType::REGPROC,
         |_, arguments| cast(&arguments[0], resolve::resolve_regproc),
+    ),
+    Function::new(
+        "narrows_to_regprocedure",
+        1..=1,
+        REGPROCEDURE,
+        |_, arguments| cast(&arguments[0], resolve::resolve_regprocedure),
+    ),
+    Function::new(
+        "narrows_regprocedure_out",
+        1..=1,
+        PgType::TEXT,
+        |_, arguments| printed(&arguments[0], resolve::regprocedure_text),
     ),
     Function::new(
         "narrows_to_regrole",

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StructArray};
+use datafusion::arrow::compute::{is_null, nullif};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -57,27 +58,18 @@ impl AggregateUDFImpl for Collect {
     }
 
     fn accumulator(&self, arguments: AccumulatorArgs) -> EngineResult<Box<dyn Accumulator>> {
-        let value = match arguments.return_field.data_type() {
-            DataType::Struct(fields) => fields.first().map(|field| field.data_type().clone()),
-            _ => None,
-        };
-        let value = value.ok_or_else(|| Error::internal("no value to collect"))?;
+        let fields = pair_fields(Some(arguments.return_field.data_type()))?;
         Ok(Box::new(Collected {
-            first: ScalarValue::try_from(&value)?,
+            first: ScalarValue::try_from(fields[0].data_type())?,
             rows: 0,
-            fields: match arguments.return_field.data_type() {
-                DataType::Struct(fields) => fields.clone(),
-                _ => Fields::empty(),
-            },
+            fields: fields.clone(),
         }))
     }
 
     fn state_fields(&self, arguments: StateFieldsArgs) -> EngineResult<Vec<FieldRef>> {
-        let value = match arguments.return_field.data_type() {
-            DataType::Struct(fields) => fields.first().map(|field| field.data_type().clone()),
-            _ => None,
-        };
-        let value = value.ok_or_else(|| Error::internal("no value to collect"))?;
+        let value = pair_fields(Some(arguments.return_field.data_type()))?[0]
+            .data_type()
+            .clone();
         Ok(vec![
             Arc::new(Field::new(
                 format!("{}[value]", arguments.name),
@@ -99,6 +91,14 @@ fn pair(value: &Field) -> DataType {
         value.clone().with_name("value").with_nullable(true),
         Field::new("rows", DataType::Int64, true),
     ]))
+}
+
+/// The fields of what narrows_collect() gives.
+fn pair_fields(pair: Option<&DataType>) -> EngineResult<&Fields> {
+    match pair {
+        Some(DataType::Struct(fields)) if fields.len() == 2 => Ok(fields),
+        _ => Err(Error::internal("narrows_only() takes what narrows_collect() gives").into()),
+    }
 }
 
 #[derive(Debug)]
@@ -148,8 +148,7 @@ impl Accumulator for Collected {
             self.first.to_array_of_size(1)?,
             ScalarValue::Int64(Some(self.rows)).to_array_of_size(1)?,
         ];
-        let pair =
-            datafusion::arrow::array::StructArray::try_new(self.fields.clone(), columns, None)?;
+        let pair = StructArray::try_new(self.fields.clone(), columns, None)?;
         Ok(ScalarValue::Struct(Arc::new(pair)))
     }
 
@@ -173,21 +172,13 @@ impl ScalarUDFImpl for Only {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> EngineResult<DataType> {
-        match arguments.first() {
-            Some(DataType::Struct(fields)) if fields.len() == 2 => {
-                Ok(fields[0].data_type().clone())
-            }
-            _ => Err(Error::internal("narrows_only() takes what narrows_collect() gives").into()),
-        }
+        Ok(pair_fields(arguments.first())?[0].data_type().clone())
     }
 
     fn return_field_from_args(&self, arguments: ReturnFieldArgs) -> EngineResult<FieldRef> {
-        match arguments.arg_fields.first().map(|field| field.data_type()) {
-            Some(DataType::Struct(fields)) if fields.len() == 2 => {
-                Ok(Arc::new(fields[0].as_ref().clone().with_name(self.name())))
-            }
-            _ => Err(Error::internal("narrows_only() takes what narrows_collect() gives").into()),
-        }
+        let pair = arguments.arg_fields.first().map(|field| field.data_type());
+        let value = pair_fields(pair)?[0].as_ref().clone();
+        Ok(Arc::new(value.with_name(self.name())))
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
@@ -207,17 +198,7 @@ impl ScalarUDFImpl for Only {
             .into());
         }
         // a missing pair hides its value
-        let (fields, columns, nulls) = pairs.clone().into_parts();
-        drop(fields);
-        let value = columns.first().ok_or_else(|| Error::internal("no value"))?;
-        let valid = datafusion::arrow::array::BooleanArray::from(
-            (0..pairs.len())
-                .map(|row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)))
-                .collect::<Vec<_>>(),
-        );
-        let missing = datafusion::arrow::compute::not(&valid)?;
-        Ok(ColumnarValue::Array(datafusion::arrow::compute::nullif(
-            value, &missing,
-        )?))
+        let value = pairs.column(0);
+        Ok(ColumnarValue::Array(nullif(value, &is_null(pairs)?)?))
     }
 }

@@ -25,10 +25,9 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("current_database", 0..=0, PgType::NAME, database),
     Function::new("current_catalog", 0..=0, PgType::NAME, database),
     Function::new("current_schema", 0..=0, PgType::NAME, |seen, _| {
-        let path = seen.vars.search_path.iter();
+        let mut path = seen.vars.search_path.iter();
         Ok(path
-            .filter(|schema| seen.schema_exists(schema))
-            .next()
+            .find(|schema| seen.schema_exists(schema))
             .cloned()
             .into())
     })

@@ -11,6 +11,7 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
 
 use crate::error::{Error, Result, SqlState};
+use crate::pg_catalog::frame::fit;
 use crate::types::{Oid, PgType};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -177,11 +178,7 @@ pub fn write(values: Vec<Value>, pg_type: PgType) -> Result<ArrayRef> {
         }
         _ => Arc::new(values.iter().map(Value::integer).collect::<Int64Array>()),
     };
-    Ok(if array.data_type() == &to {
-        array
-    } else {
-        cast(&array, &to)?
-    })
+    fit(&array, &to)
 }
 
 fn boolean(value: &Value) -> Option<bool> {

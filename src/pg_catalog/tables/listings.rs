@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use datafusion::arrow::array::RecordBatch;
 
 use super::OWNER;
+use super::pg_constraint::with_triggers;
 use crate::error::Result;
 use crate::pg_catalog::builtin;
 use crate::pg_catalog::frame::Frame;
@@ -48,13 +49,17 @@ pub fn listed<'a>(seen: &Seen<'a>, kinds: &[char]) -> Vec<Listed<'a>> {
 
 pub fn pg_tables(seen: &Seen) -> Result<RecordBatch> {
     let tables = listed(seen, &['r', 'p']);
+    let triggers = with_triggers(seen);
     Frame::of("pg_catalog", "pg_tables", tables.len())?
         .text("schemaname", tables.iter().map(|table| table.schema))
         .text("tablename", tables.iter().map(|table| table.name))
         .all_text("tableowner", OWNER)
         .bool("hasindexes", tables.iter().map(|table| table.has_index))
         .all_bool("hasrules", false)
-        .all_bool("hastriggers", false)
+        .bool(
+            "hastriggers",
+            tables.iter().map(|table| triggers.contains(&table.oid)),
+        )
         .all_bool("rowsecurity", false)
         .finish()
 }

@@ -4,6 +4,7 @@
 use datafusion::arrow::array::RecordBatch;
 
 use super::owner;
+use super::pg_constraint::with_triggers;
 use crate::error::Result;
 use crate::pg_catalog::frame::Frame;
 use crate::pg_catalog::oids;
@@ -35,6 +36,7 @@ pub fn rows(seen: &Seen) -> Result<RecordBatch> {
             columns: key.columns.len(),
         }));
     }
+    let triggers = with_triggers(seen);
     let is_table = |row: &Row| matches!(row.kind, 'r' | 'p' | 'm' | 'f');
     Frame::of("pg_catalog", "pg_class", rows.len())?
         .int("oid", rows.iter().map(|row| i64::from(row.oid)))
@@ -57,6 +59,10 @@ pub fn rows(seen: &Seen) -> Result<RecordBatch> {
         .bool(
             "relhasrules",
             rows.iter().map(|row| matches!(row.kind, 'v' | 'm')),
+        )
+        .bool(
+            "relhastriggers",
+            rows.iter().map(|row| triggers.contains(&row.oid)),
         )
         .all_bool("relispopulated", true)
         .text(

@@ -1,6 +1,8 @@
 //! pg_constraint: primary, unique and foreign keys that sources report. A foreign
 //! key is listed where the user may read both relations.
 
+use std::collections::HashSet;
+
 use datafusion::arrow::array::RecordBatch;
 
 use super::pg_index::numbers;
@@ -114,6 +116,18 @@ pub fn constraints<'a>(seen: &Seen<'a>) -> Vec<Constraint<'a>> {
         }
     }
     all
+}
+
+/// The relations with a foreign key or referred to by one: Postgres enforces those
+/// with triggers, and psql looks for foreign keys only where there are some.
+pub fn with_triggers(seen: &Seen) -> HashSet<Oid> {
+    let mut oids = HashSet::new();
+    for constraint in constraints(seen) {
+        if let Some(referenced) = &constraint.referenced {
+            oids.extend([constraint.relation.oid, referenced.relation.oid]);
+        }
+    }
+    oids
 }
 
 fn refer<'a>(relation: &'a Relation, names: &[String]) -> Referenced<'a> {

@@ -47,7 +47,7 @@ impl Scope {
             _ => return None,
         };
         let value = match super::super::columns::folded(column).as_str() {
-            "tableoid" => pg_catalog::system_relation_oid(relation.1, &relation.2)?,
+            "tableoid" => pg_catalog::relation_oid(relation.1, &relation.2)?,
             "xmin" => 1,
             "xmax" | "cmin" | "cmax" => 0,
             _ => return None,
@@ -78,7 +78,7 @@ fn system_relation(factor: &TableFactor) -> Option<(String, &'static str, String
         Some("information_schema") => "information_schema",
         Some(_) => return None,
     };
-    pg_catalog::system_relation_oid(schema, &relation)?;
+    pg_catalog::relation_oid(schema, &relation)?;
     let alias = match alias {
         Some(alias) => super::super::columns::folded(&alias.name),
         None => relation.clone(),

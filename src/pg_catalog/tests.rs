@@ -1,0 +1,559 @@
+//! The catalogs as clients query them: a shop of two tables and a view, in the
+//! engine as the planner sets it up. Expected answers are Postgres's own for the
+//! same shop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::util::display::array_value_to_string;
+use datafusion::catalog::{MemTable, MemorySchemaProvider, SchemaProvider};
+use datafusion::config::Dialect;
+use datafusion::error::Result as EngineResult;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::auth::grants::Grants;
+use crate::catalog::{Catalog, Schema};
+use crate::error::Error;
+use crate::names::{RelationName, SourceName};
+use crate::semantics::SessionVars;
+use crate::sources::{Column, Key, KeyKind, RelationKind, Representation, Table, TableState};
+use crate::types::PgType;
+
+struct Shop {
+    catalog: Arc<Catalog>,
+    vars: SessionVars,
+    context: SessionContext,
+}
+
+impl Shop {
+    fn open(read: &[&str]) -> Shop {
+        let read = read.iter().map(|glob| glob.to_string()).collect();
+        Shop::with(
+            Arc::new(shop()),
+            Grants::new(read, vec!["shop.orders".into()]),
+        )
+    }
+
+    fn with(catalog: Arc<Catalog>, grants: Grants) -> Shop {
+        let settings = [("server_version", "17.5"), ("datestyle", "ISO, MDY")];
+        let settings = settings.map(|(name, value)| (name.to_string(), value.to_string()));
+        let vars = SessionVars {
+            user: "analyst".into(),
+            database: "narrows".into(),
+            pid: 42,
+            search_path: Arc::from(["nosuch".to_string(), "public".to_string()]),
+            settings: Arc::new(BTreeMap::from(settings)),
+            grants: Arc::new(grants),
+            ..SessionVars::default()
+        };
+        let context = context(&catalog, &vars);
+        Shop {
+            catalog,
+            vars,
+            context,
+        }
+    }
+
+    async fn batches(&self, sql: &str) -> EngineResult<Vec<RecordBatch>> {
+        self.context.sql(sql).await?.collect().await
+    }
+
+    /// Cells joined by `|`, NULLs empty.
+    async fn rows(&self, sql: &str) -> Vec<String> {
+        let batches = self
+            .batches(sql)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}\n{error}"));
+        let mut rows = Vec::new();
+        for batch in &batches {
+            for row in 0..batch.num_rows() {
+                let cell = |column: &Arc<dyn Array>| match column.is_null(row) {
+                    true => String::new(),
+                    false => array_value_to_string(column, row).expect("printable"),
+                };
+                rows.push(
+                    batch
+                        .columns()
+                        .iter()
+                        .map(cell)
+                        .collect::<Vec<_>>()
+                        .join("|"),
+                );
+            }
+        }
+        rows
+    }
+
+    fn oid(&self, name: &str) -> i64 {
+        super::resolve_regclass(&self.catalog, &self.vars, name).expect(name)
+    }
+}
+
+fn context(catalog: &Arc<Catalog>, vars: &SessionVars) -> SessionContext {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema("narrows", "pg_catalog")
+        .with_information_schema(false)
+        .with_target_partitions(2);
+    config.options_mut().sql_parser.dialect = Dialect::PostgreSQL;
+    config.options_mut().extensions.insert(vars.clone());
+    let context = SessionContext::new_with_config(config);
+    let database = context.catalog("narrows").expect("default catalog");
+    for schema in ["pg_catalog", "information_schema"] {
+        let tables = MemorySchemaProvider::new();
+        for name in super::relation_names(schema) {
+            let table = super::relation(catalog, vars, schema, name).expect("listed");
+            tables.register_table(name.to_string(), table).expect("new");
+        }
+        database
+            .register_schema(schema, Arc::new(tables))
+            .expect("new");
+    }
+    for function in super::functions(Arc::new(ArcSwap::new(catalog.clone()))) {
+        context.register_udf(function.as_ref().clone());
+    }
+    for function in super::aggregates() {
+        context.register_udaf(function.as_ref().clone());
+    }
+    for (name, function) in super::table_functions() {
+        context.register_udtf(&name, function);
+    }
+    context
+}
+
+fn shop() -> Catalog {
+    let key = |name: &str, kind, column| Key {
+        name: name.into(),
+        kind,
+        columns: vec![column],
+    };
+    let to_customers = KeyKind::Foreign {
+        table: RelationName::new("shop", "customers"),
+        columns: vec!["id".into()],
+    };
+    let mut balance = column("balance", PgType::numeric(12, 2), true);
+    balance.default = Some("0".into());
+    let mut total = column("total", PgType::NUMERIC, true);
+    total.comment = Some("with tax".into());
+    let customers = table(
+        "customers",
+        RelationKind::Table,
+        vec![
+            column("id", PgType::INT8, false),
+            column("name", PgType::TEXT, false),
+            column("email", PgType::new(PgType::VARCHAR.oid, 84), true),
+            balance,
+            column("tags", PgType::TEXT_ARRAY, true),
+        ],
+        vec![
+            key("customers_pkey", KeyKind::Primary, 0),
+            key("customers_email_key", KeyKind::Unique, 2),
+        ],
+    );
+    let orders = table(
+        "orders",
+        RelationKind::Table,
+        vec![
+            column("id", PgType::INT4, false),
+            column("customer_id", PgType::INT8, false),
+            total,
+            column("Odd Name", PgType::TEXT, true),
+        ],
+        vec![
+            key("orders_pkey", KeyKind::Primary, 0),
+            key("orders_customer_id_fkey", to_customers, 1),
+        ],
+    );
+    let id = column("id", PgType::INT4, true);
+    let big_orders = table("big_orders", RelationKind::View, vec![id], Vec::new());
+    let tables = BTreeMap::from([customers, orders, big_orders]);
+    Catalog {
+        schemas: BTreeMap::from([(
+            "shop".to_string(),
+            Schema {
+                source: Some(SourceName::new("shop")),
+                tables,
+            },
+        )]),
+        sources: Vec::new(),
+    }
+}
+
+fn column(name: &str, pg_type: PgType, nullable: bool) -> Column {
+    Column {
+        name: name.into(),
+        pg_type,
+        nullable,
+        representation: Representation::Native,
+        default: None,
+        comment: None,
+    }
+}
+
+fn table(
+    name: &str,
+    kind: RelationKind,
+    columns: Vec<Column>,
+    keys: Vec<Key>,
+) -> (String, Arc<Table>) {
+    let fields: Vec<_> = columns.iter().map(Column::field).collect();
+    let schema = Arc::new(datafusion::arrow::datatypes::Schema::new(fields));
+    let empty = MemTable::try_new(schema, vec![vec![]]).expect("no rows");
+    let table = Table {
+        name: RelationName::new("shop", name),
+        source: SourceName::new("shop"),
+        kind,
+        columns,
+        keys,
+        rows: Some(7),
+        bytes: Some(8192),
+        comment: (name == "orders").then(|| "every order".to_string()),
+        state: TableState::Ready(Arc::new(empty)),
+    };
+    (name.to_string(), Arc::new(table))
+}
+
+#[tokio::test]
+async fn every_relation_can_be_read() {
+    let shop = Shop::open(&["*"]);
+    for schema in ["pg_catalog", "information_schema"] {
+        for name in super::relation_names(schema) {
+            let sql = format!("SELECT * FROM {schema}.{name}");
+            let plan = shop.context.sql(&sql).await.expect(name);
+            let plan = plan.create_physical_plan().await.expect(name);
+            assert!(
+                plan.properties().output_partitioning().partition_count() >= 1,
+                "{name}"
+            );
+            shop.batches(&sql)
+                .await
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_psql_sends_runs() {
+    let shop = Shop::open(&["*"]);
+    let mut text = include_str!("testdata/psql.sql").to_string();
+    for name in [
+        "orders",
+        "customers",
+        "big_orders",
+        "orders_pkey",
+        "customers_pkey",
+        "customers_email_key",
+    ] {
+        let name = format!("shop.{name}");
+        text = text.replace(&format!("{{{name}}}"), &shop.oid(&name).to_string());
+    }
+    for statement in text
+        .split("\n;\n")
+        .filter(|statement| !statement.trim().is_empty())
+    {
+        shop.batches(statement)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}\n{error}"));
+    }
+}
+
+#[tokio::test]
+async fn rows_are_postgres_own() {
+    let shop = Shop::open(&["*"]);
+    for (sql, expected) in [
+        (
+            "SELECT relname, relkind, relhasindex, relhastriggers FROM pg_class c JOIN pg_namespace n
+             ON n.oid = relnamespace WHERE nspname = 'shop' ORDER BY 1",
+            vec![
+                "big_orders|v|false|false",
+                "customers|r|true|true",
+                "customers_email_key|i|false|false",
+                "customers_pkey|i|false|false",
+                "orders|r|true|true",
+                "orders_pkey|i|false|false",
+            ],
+        ),
+        (
+            "SELECT attname, format_type(atttypid, atttypmod), attnotnull, attstorage FROM pg_attribute
+             WHERE attrelid = narrows_to_regclass('shop.customers') ORDER BY attnum",
+            vec![
+                "id|bigint|true|p",
+                "name|text|true|x",
+                "email|character varying(80)|false|x",
+                "balance|numeric(12,2)|false|m",
+                "tags|text[]|false|x",
+            ],
+        ),
+        (
+            "SELECT conname, contype, conkey, confkey, pg_get_constraintdef(oid) FROM pg_constraint
+             WHERE conrelid = narrows_to_regclass('shop.orders') ORDER BY 1",
+            vec![
+                "orders_customer_id_fkey|f|[2]|[1]|FOREIGN KEY (customer_id) REFERENCES shop.customers(id)",
+                "orders_pkey|p|[1]||PRIMARY KEY (id)",
+            ],
+        ),
+        (
+            "SELECT pg_get_indexdef(indexrelid), indkey, indclass FROM pg_index
+             WHERE indrelid = narrows_to_regclass('shop.customers') ORDER BY 1",
+            vec![
+                "CREATE UNIQUE INDEX customers_email_key ON shop.customers USING btree (email)|[3]|[3126]",
+                "CREATE UNIQUE INDEX customers_pkey ON shop.customers USING btree (id)|[1]|[3124]",
+            ],
+        ),
+        (
+            "SELECT adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef",
+            vec!["4|0"],
+        ),
+        (
+            "SELECT objsubid, description FROM pg_description WHERE classoid = 1259 ORDER BY 1",
+            vec!["0|every order", "3|with tax"],
+        ),
+        (
+            "SELECT typname, p.proname FROM pg_type t JOIN pg_proc p ON p.oid = typreceive WHERE t.oid IN (23, 1007) ORDER BY 1",
+            vec!["_int4|array_recv", "int4|int4recv"],
+        ),
+        (
+            "SELECT column_name, data_type, udt_name, character_maximum_length, numeric_scale, is_updatable
+             FROM information_schema.columns WHERE table_name = 'customers' ORDER BY ordinal_position",
+            vec![
+                "id|bigint|int8||0|NO",
+                "name|text|text|||NO",
+                "email|character varying|varchar|80||NO",
+                "balance|numeric|numeric||2|NO",
+                "tags|ARRAY|_text|||NO",
+            ],
+        ),
+        (
+            "SELECT tc.constraint_name, constraint_type, column_name, position_in_unique_constraint
+             FROM information_schema.table_constraints tc JOIN information_schema.key_column_usage k
+             ON k.constraint_name = tc.constraint_name ORDER BY 1",
+            vec![
+                "customers_email_key|UNIQUE|email|",
+                "customers_pkey|PRIMARY KEY|id|",
+                "orders_customer_id_fkey|FOREIGN KEY|customer_id|1",
+                "orders_pkey|PRIMARY KEY|id|",
+            ],
+        ),
+        (
+            "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1",
+            vec!["analyst|true", "postgres|false"],
+        ),
+        ("SELECT usename, passwd FROM pg_user", vec!["analyst|********"]),
+        (
+            "SELECT name, setting, vartype, boot_val FROM pg_settings ORDER BY 1",
+            vec!["DateStyle|ISO, MDY|string|ISO, MDY", "server_version|17.5|string|17.5"],
+        ),
+        ("SELECT datname, pid, state FROM pg_stat_activity", vec!["narrows|42|active"]),
+        ("SELECT count(*) FROM pg_get_keywords()", vec!["491"]),
+    ] {
+        assert_eq!(shop.rows(sql).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn functions_answer_as_postgres_does() {
+    let shop = Shop::open(&["*"]);
+    for (call, expected) in [
+        ("format_type(1700, 786438)", "numeric(12,2)"),
+        ("format_type(1042, NULL)", "character"),
+        ("narrows_to_regclass('pg_class')", "1259"),
+        ("narrows_regclass_out(1259)", "pg_class"),
+        (
+            "narrows_regclass_out(narrows_to_regclass('SHOP.Orders'))",
+            "shop.orders",
+        ),
+        ("narrows_regtype_out(1007)", "integer[]"),
+        ("narrows_regproc_out(750)", "array_in"),
+        ("narrows_regproc_out(871)", "pg_catalog.upper"),
+        (
+            "narrows_regprocedure_out(narrows_to_regprocedure('upper(text)'))",
+            "upper(text)",
+        ),
+        ("narrows_regnamespace_out(11)", "pg_catalog"),
+        ("to_regclass('shop.nosuch')", ""),
+        ("to_regtype('nosuch')", ""),
+        ("quote_ident('Odd Name')", "\"Odd Name\""),
+        ("quote_literal('it''s \\')", "E'it''s \\\\'"),
+        ("quote_nullable(NULL)", "NULL"),
+        ("parse_ident('shop.\"Odd Name\"')", "[shop, Odd Name]"),
+        ("pg_table_is_visible(1259)", "true"),
+        (
+            "pg_table_is_visible(narrows_to_regclass('shop.orders'))",
+            "false",
+        ),
+        ("pg_table_is_visible(1)", ""),
+        (
+            "has_table_privilege('shop.orders', 'select, insert')",
+            "true",
+        ),
+        ("has_table_privilege('shop.customers', 'insert')", "false"),
+        (
+            "has_table_privilege('analyst', 'shop.orders', 'SELECT')",
+            "true",
+        ),
+        ("has_table_privilege(1, 'SELECT')", ""),
+        ("has_any_column_privilege('shop.orders', 'UPDATE')", "true"),
+        (
+            "has_column_privilege('shop.orders', 'total', 'SELECT')",
+            "true",
+        ),
+        ("has_schema_privilege('shop', 'USAGE')", "true"),
+        ("has_schema_privilege('shop', 'CREATE')", "false"),
+        ("has_database_privilege('narrows', 'CONNECT')", "true"),
+        ("pg_has_role('postgres', 'USAGE')", "false"),
+        ("pg_get_userbyid(10)", "postgres"),
+        ("pg_get_userbyid(1)", "unknown (OID=1)"),
+        ("current_schemas(true)", "[pg_catalog, public]"),
+        ("current_schema()", "public"),
+        ("current_user", "analyst"),
+        ("current_database()", "narrows"),
+        ("pg_backend_pid()", "42"),
+        ("current_setting('server_version')", "17.5"),
+        ("current_setting('no.such', true)", ""),
+        ("pg_encoding_to_char(6)", "UTF8"),
+        ("pg_char_to_encoding('utf-8')", "6"),
+        ("pg_relation_size('shop.orders')", "8192"),
+        ("pg_size_bytes('1.5 GB')", "1610612736"),
+        (
+            "obj_description(narrows_to_regclass('shop.orders'), 'pg_class')",
+            "every order",
+        ),
+        (
+            "col_description(narrows_to_regclass('shop.orders'), 3)",
+            "with tax",
+        ),
+        ("pg_get_function_result(871)", "text"),
+        ("pg_get_function_arguments(871)", "text"),
+        ("generate_subscripts(make_array(7, 8), 1)", "[1, 2]"),
+        ("narrows_expandarray_n(make_array(7, 8))", "[1, 2]"),
+        ("array_upper(make_array(7, 8), 1)", "2"),
+        (
+            "_pg_expandarray(make_array(7, 8))",
+            "[{x: 7, n: 1}, {x: 8, n: 2}]",
+        ),
+        ("pg_sleep(0.0)", ""),
+    ] {
+        assert_eq!(
+            shop.rows(&format!("SELECT {call}")).await,
+            [expected],
+            "{call}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn errors_are_postgres_own() {
+    let shop = Shop::open(&["*"]);
+    for (call, state, message) in [
+        (
+            "narrows_to_regclass('shop.nosuch')",
+            "42P01",
+            "relation \"shop.nosuch\" does not exist",
+        ),
+        (
+            "narrows_to_regclass('nosuch.t')",
+            "3F000",
+            "schema \"nosuch\" does not exist",
+        ),
+        ("narrows_to_regclass('a b')", "42602", "invalid name syntax"),
+        (
+            "narrows_to_regtype('nosuch')",
+            "42704",
+            "type \"nosuch\" does not exist",
+        ),
+        (
+            "current_setting('no.such')",
+            "42704",
+            "unrecognized configuration parameter \"no.such\"",
+        ),
+        (
+            "has_table_privilege('shop.orders', 'x')",
+            "22023",
+            "unrecognized privilege type: \"x\"",
+        ),
+        (
+            "has_table_privilege('bob', 'shop.orders', 'SELECT')",
+            "42704",
+            "role \"bob\" does not exist",
+        ),
+    ] {
+        let error = shop
+            .batches(&format!("SELECT {call}"))
+            .await
+            .expect_err(call);
+        let error = Error::from(error);
+        assert_eq!(
+            (error.state().code(), error.message()),
+            (state, message),
+            "{call}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn users_see_what_they_may_read() {
+    let shop = Shop::open(&["shop.orders"]);
+    for (sql, expected) in [
+        (
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'shop'",
+            vec!["orders"],
+        ),
+        (
+            "SELECT DISTINCT table_name FROM information_schema.columns WHERE table_schema = 'shop'",
+            vec!["orders"],
+        ),
+        (
+            "SELECT conname FROM pg_constraint WHERE contype = 'f'",
+            vec![],
+        ),
+        (
+            "SELECT nspname FROM pg_namespace WHERE nspname = 'shop'",
+            vec!["shop"],
+        ),
+        ("SELECT to_regclass('shop.customers')", vec![""]),
+    ] {
+        assert_eq!(shop.rows(sql).await, expected, "{sql}");
+    }
+    let nothing = Shop::open(&[]);
+    for sql in [
+        "SELECT 1 FROM pg_namespace WHERE nspname = 'shop'",
+        "SELECT 1 FROM pg_attribute WHERE attname = 'Odd Name'",
+        "SELECT 1 FROM pg_description WHERE description = 'with tax'",
+        "SELECT 1 FROM pg_indexes WHERE schemaname = 'shop'",
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'shop'",
+    ] {
+        assert_eq!(nothing.rows(sql).await, Vec::<String>::new(), "{sql}");
+    }
+    let oid = Shop::open(&["*"]).oid("shop.customers");
+    assert_eq!(
+        nothing
+            .rows(&format!("SELECT narrows_regclass_out({oid})"))
+            .await,
+        [oid.to_string()]
+    );
+}
+
+#[tokio::test]
+async fn oids_are_the_same_for_every_snapshot() {
+    let (one, other) = (Shop::open(&["*"]), Shop::open(&["shop.*"]));
+    for name in ["shop.orders", "shop.orders_pkey", "shop.big_orders"] {
+        assert_eq!(one.oid(name), other.oid(name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_scalar_subquery_gives_its_only_row() {
+    let shop = Shop::open(&["*"]);
+    let sql = |inner: &str| {
+        format!(
+            "SELECT narrows_only((SELECT narrows_collect(attname) FROM pg_attribute a WHERE a.attrelid = c.oid{inner}))
+             FROM pg_class c WHERE c.oid = {}",
+            shop.oid("shop.orders")
+        )
+    };
+    assert_eq!(shop.rows(&sql(" AND a.attnum = 3")).await, ["total"]);
+    assert_eq!(shop.rows(&sql(" AND a.attnum = 9")).await, [""]);
+    let error = shop.batches(&sql("")).await.expect_err("four columns");
+    assert_eq!(Error::from(error).state().code(), "21000");
+}
