@@ -2,17 +2,52 @@
 //! functions, and the session's values that they read. Registered once with
 //! the engine's shared state; imports nothing of the catalog or the sources.
 
+mod aggregates;
+mod analyze;
+mod calendar;
+mod casts;
+mod functions;
+mod interval_in;
+mod normalize;
+mod numeric;
+mod operators;
+mod planner;
 pub mod session_vars;
+#[cfg(test)]
+mod tests;
+mod text_in;
+mod text_out;
+mod timestamp_in;
+mod typed;
 mod types;
+mod value;
 
-use datafusion::execution::SessionState;
+use std::sync::Arc;
+
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::logical_expr::ScalarUDF;
 
 use crate::error::Result;
 
+pub use normalize::normalize;
 pub use session_vars::SessionVars;
 pub use types::TypeNames;
 
 /// Adds the rules, planners and functions to the engine's state.
-pub fn register(_state: &mut SessionState) -> Result<()> {
+pub fn register(state: &mut SessionState) -> Result<()> {
+    let mut rules = state.analyzer().rules.clone();
+    rules.insert(0, Arc::new(analyze::PostgresTypes));
+    let mut planners: Vec<_> = vec![Arc::new(planner::PostgresExpressions) as _];
+    planners.extend(state.expr_planners().iter().cloned());
+    *state = SessionStateBuilder::new_from_existing(state.clone())
+        .with_analyzer_rules(rules)
+        .with_expr_planners(planners)
+        .build();
+    for function in functions::named() {
+        state.register_udf(Arc::new(ScalarUDF::from(function)))?;
+    }
+    for aggregate in aggregates::planned() {
+        state.register_udaf(Arc::new(aggregate))?;
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! SQL type names → Arrow fields that remember the Postgres type they stand
 //! for. Called by the engine's SQL planner for casts and typed literals.
 
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
@@ -41,14 +41,9 @@ impl TypePlanner for TypeNames {
             )
             .into());
         };
-        let data_type = match pg_type.oid {
-            oid if oid == PgType::TIMESTAMPTZ.oid => {
-                DataType::Timestamp(TimeUnit::Microsecond, Some(self.time_zone.as_str().into()))
-            }
-            _ => pg_type.arrow().ok_or_else(|| {
-                Error::unsupported(format!("type {sql_type} is not supported here"))
-            })?,
-        };
+        let data_type = pg_type.arrow().ok_or_else(|| {
+            Error::unsupported(format!("type {sql_type} is not supported here"))
+        })?;
         Ok(Some(pg_type.tag(Field::new("", data_type, true)).into()))
     }
 }

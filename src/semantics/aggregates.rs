@@ -1,0 +1,302 @@
+//! sum and avg with Postgres's result types (section 9.21 of the manual).
+//! While planning they are stand-ins that know the types; the analyzer puts
+//! the engine's own sum and count in their place, and an exact quotient above.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::Column;
+use datafusion::error::Result as EngineResult;
+use datafusion::functions_aggregate::average::avg_udaf;
+use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::logical_expr::expr::{
+    AggregateFunction, Alias, Cast, WindowFunction, WindowFunctionDefinition,
+};
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::logical_plan::{Aggregate, Projection, Window};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, ExprSchemable, LogicalPlan, Signature,
+    Volatility,
+};
+
+use super::functions;
+use super::typed::{Known, field_of};
+use crate::error::Error;
+use crate::types::PgType;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Sum,
+    Avg,
+}
+
+/// sum or avg until the analyzer has seen it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Planned {
+    kind: Kind,
+    signature: Signature,
+}
+
+/// What stands for sum and avg while planning.
+pub(super) fn planned() -> Vec<AggregateUDF> {
+    [Kind::Sum, Kind::Avg]
+        .into_iter()
+        .map(|kind| {
+            AggregateUDF::from(Planned {
+                kind,
+                signature: Signature::user_defined(Volatility::Immutable),
+            })
+        })
+        .collect()
+}
+
+/// The exact quotient that avg shows.
+const QUOTIENT: PgType = PgType::NUMERIC;
+/// A count as a numeric.
+const COUNT: PgType = PgType { oid: 1700, typmod: (19 << 16) + 4 };
+
+impl Planned {
+    fn result(&self, own: PgType) -> Option<PgType> {
+        Some(match (self.kind, own.oid) {
+            (Kind::Sum, 21 | 23) => PgType::INT8,
+            (Kind::Sum, 20) => PgType::numeric(29, 0),
+            (Kind::Sum, 700) => PgType::FLOAT4,
+            (_, 700 | 701) => PgType::FLOAT8,
+            (Kind::Avg, 20 | 21 | 23 | 1700) => QUOTIENT,
+            (Kind::Sum, 1700) => match own.numeric_precision() {
+                Some((p, s)) if p <= 38 => PgType::numeric((p + 10).min(38) as u8, s as i8),
+                Some((p, s)) => PgType::numeric((p + 10).min(76) as u8, s as i8),
+                None => PgType::NUMERIC,
+            },
+            _ => return None,
+        })
+    }
+}
+
+impl AggregateUDFImpl for Planned {
+    fn name(&self) -> &str {
+        match self.kind {
+            Kind::Sum => "sum",
+            Kind::Avg => "avg",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> EngineResult<Vec<DataType>> {
+        Ok(types.to_vec())
+    }
+
+    fn return_type(&self, types: &[DataType]) -> EngineResult<DataType> {
+        let fields: Vec<FieldRef> = types
+            .iter()
+            .map(|data_type| Field::new("", data_type.clone(), true).into())
+            .collect();
+        Ok(self.return_field(&fields)?.data_type().clone())
+    }
+
+    fn return_field(&self, fields: &[FieldRef]) -> EngineResult<FieldRef> {
+        let known: Vec<Known> = fields.iter().map(|field| Known::of_field(field)).collect();
+        let result = match known.as_slice() {
+            [Known::Typed(own)] => self.result(*own),
+            _ => None,
+        };
+        match result {
+            Some(pg_type) => Ok(field_of(pg_type, self.name())),
+            None => {
+                let ambiguous = known.contains(&Known::Unknown);
+                Err(functions::unresolved_function(self.name(), &known, ambiguous).into())
+            }
+        }
+    }
+
+    fn accumulator(&self, _: AccumulatorArgs) -> EngineResult<Box<dyn Accumulator>> {
+        Err(Error::internal(format!("{} ran before it was resolved", self.name())).into())
+    }
+}
+
+/// Replaces the stand-ins of an aggregation or a window.
+pub(super) fn rewrite(plan: LogicalPlan) -> EngineResult<LogicalPlan> {
+    match plan {
+        LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(is_planned) => {
+            rewrite_aggregate(aggregate)
+        }
+        LogicalPlan::Window(window) if window.window_expr.iter().any(is_planned) => {
+            rewrite_window(window)
+        }
+        other => Ok(other),
+    }
+}
+
+fn is_planned(expr: &Expr) -> bool {
+    planned_of(expr).is_some()
+}
+
+fn planned_of(expr: &Expr) -> Option<Kind> {
+    let function = match expr {
+        Expr::Alias(alias) => return planned_of(&alias.expr),
+        Expr::AggregateFunction(call) => &call.func,
+        Expr::WindowFunction(call) => match &call.fun {
+            WindowFunctionDefinition::AggregateUDF(function) => function,
+            WindowFunctionDefinition::WindowUDF(_) => return None,
+        },
+        _ => return None,
+    };
+    let planned = function.inner().downcast_ref::<Planned>()?;
+    Some(planned.kind)
+}
+
+fn rewrite_aggregate(aggregate: Aggregate) -> EngineResult<LogicalPlan> {
+    let schema = aggregate.schema.clone();
+    let input = aggregate.input.clone();
+    let groups = schema.fields().len() - aggregate.aggr_expr.len();
+    let mut parts = Parts::default();
+    let mut results = Vec::new();
+    for expr in &aggregate.aggr_expr {
+        results.push(parts.result(expr, input.schema())?);
+    }
+    let lower = Aggregate::try_new(input, aggregate.group_expr, parts.exprs)?;
+    let lower = Arc::new(LogicalPlan::Aggregate(lower));
+    let mut columns: Vec<Expr> = schema.columns().into_iter().take(groups).map(Expr::Column).collect();
+    columns.extend(results);
+    Ok(LogicalPlan::Projection(Projection::try_new(columns, lower)?))
+}
+
+fn rewrite_window(window: Window) -> EngineResult<LogicalPlan> {
+    let input = window.input.clone();
+    let mut parts = Parts::default();
+    let mut results = Vec::new();
+    for expr in &window.window_expr {
+        results.push(parts.result(expr, input.schema())?);
+    }
+    let mut columns: Vec<Expr> =
+        input.schema().columns().into_iter().map(Expr::Column).collect();
+    let lower = Window::try_new(parts.exprs, input)?;
+    columns.extend(results);
+    let lower = Arc::new(LogicalPlan::Window(lower));
+    Ok(LogicalPlan::Projection(Projection::try_new(columns, lower)?))
+}
+
+/// The aggregates below, each once, under names of their own.
+#[derive(Default)]
+struct Parts {
+    exprs: Vec<Expr>,
+}
+
+impl Parts {
+    /// What one output column is, computed from the parts.
+    fn result(
+        &mut self,
+        expr: &Expr,
+        schema: &datafusion::common::DFSchema,
+    ) -> EngineResult<Expr> {
+        let (relation, name) = expr.qualified_name();
+        let inner = match expr {
+            Expr::Alias(alias) => alias.expr.as_ref(),
+            other => other,
+        };
+        let value = match planned_of(inner) {
+            None => self.part(inner.clone()),
+            Some(kind) => self.planned(kind, inner, schema)?,
+        };
+        Ok(Expr::Alias(Alias::new(value, relation, name)))
+    }
+
+    fn part(&mut self, expr: Expr) -> Expr {
+        let at = self.exprs.iter().position(|known| match known {
+            Expr::Alias(alias) => *alias.expr == expr,
+            other => *other == expr,
+        });
+        let at = at.unwrap_or_else(|| {
+            let name = format!("part {} {}", self.exprs.len() + 1, expr.schema_name());
+            self.exprs.push(expr.alias(name));
+            self.exprs.len() - 1
+        });
+        let name = self.exprs[at].qualified_name().1;
+        Expr::Column(Column::new_unqualified(name))
+    }
+
+    fn planned(
+        &mut self,
+        kind: Kind,
+        expr: &Expr,
+        schema: &datafusion::common::DFSchema,
+    ) -> EngineResult<Expr> {
+        let argument = argument_of(expr)?;
+        let own = PgType::of(argument.to_field(schema)?.1.as_ref());
+        Ok(match (kind, own.oid) {
+            (Kind::Sum, 700) => {
+                let sum = self.part(with(expr, sum_udaf(), cast(argument, PgType::FLOAT8)));
+                cast(sum, PgType::FLOAT4)
+            }
+            (Kind::Avg, 700 | 701) => {
+                self.part(with(expr, avg_udaf(), cast(argument, PgType::FLOAT8)))
+            }
+            (Kind::Sum, _) => self.part(with(expr, sum_udaf(), summable(argument, own))),
+            (Kind::Avg, _) => {
+                let sum = self.part(with(expr, sum_udaf(), summable(argument.clone(), own)));
+                let count = self.part(with(expr, count_udaf(), argument));
+                let sum_type = match own.oid {
+                    21 | 23 => PgType::numeric(19, 0),
+                    _ => Planned { kind: Kind::Sum, signature: Signature::user_defined(Volatility::Immutable) }
+                        .result(own)
+                        .unwrap_or(PgType::NUMERIC),
+                };
+                let sum = match own.oid {
+                    21 | 23 => cast(sum, sum_type),
+                    _ => sum,
+                };
+                functions::call_of("numeric_div", vec![sum_type, COUNT], vec![sum, cast(count, COUNT)])?
+            }
+        })
+    }
+}
+
+fn argument_of(expr: &Expr) -> EngineResult<Expr> {
+    let args = match expr {
+        Expr::AggregateFunction(call) => &call.params.args,
+        Expr::WindowFunction(call) => &call.params.args,
+        _ => return Err(Error::internal("an aggregate that is none").into()),
+    };
+    match args.as_slice() {
+        [argument] => Ok(argument.clone()),
+        _ => Err(Error::internal("an aggregate without its argument").into()),
+    }
+}
+
+/// The same call of another aggregate.
+fn with(expr: &Expr, function: Arc<AggregateUDF>, argument: Expr) -> Expr {
+    match expr {
+        Expr::AggregateFunction(call) => {
+            let mut params = call.params.clone();
+            params.args = vec![argument];
+            Expr::AggregateFunction(AggregateFunction { func: function, params })
+        }
+        Expr::WindowFunction(call) => {
+            let mut params = call.params.clone();
+            params.args = vec![argument];
+            Expr::from(WindowFunction {
+                fun: WindowFunctionDefinition::AggregateUDF(function),
+                params,
+            })
+        }
+        other => other.clone(),
+    }
+}
+
+/// Sums of bigint need more digits than bigint has.
+fn summable(argument: Expr, own: PgType) -> Expr {
+    match own.oid {
+        21 | 23 => cast(argument, PgType::INT8),
+        20 => cast(argument, PgType::numeric(19, 0)),
+        _ => argument,
+    }
+}
+
+fn cast(expr: Expr, target: PgType) -> Expr {
+    Expr::Cast(Cast::new_from_field(Box::new(expr), field_of(target, "")))
+}
+
