@@ -110,13 +110,13 @@ fn context(catalog: &Arc<Catalog>, vars: &SessionVars) -> SessionContext {
             .register_schema(schema, Arc::new(tables))
             .expect("new");
     }
-    for function in super::functions(Arc::new(ArcSwap::new(catalog.clone()))) {
+    for function in super::functions::functions(Arc::new(ArcSwap::new(catalog.clone()))) {
         context.register_udf(function.as_ref().clone());
     }
-    for function in super::aggregates() {
+    for function in super::functions::aggregates() {
         context.register_udaf(function.as_ref().clone());
     }
-    for (name, function) in super::table_functions() {
+    for (name, function) in super::functions::table_functions() {
         context.register_udtf(&name, function);
     }
     context

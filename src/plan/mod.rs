@@ -24,7 +24,7 @@ use datafusion::sql::sqlparser::ast;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
-use crate::semantics::{SessionVars, TypeNames};
+use crate::semantics::{self, SessionVars, TypeNames};
 use crate::types::PgType;
 
 pub use parse::{Statement, parse};
@@ -103,6 +103,7 @@ fn plan_deep(
     refuse::refuse_ignored(&query)?;
     let known = params::from_text(&query, declared)?;
     columns::name_columns(&mut query);
+    semantics::normalize(&mut query);
     rewrite::rewrite(&mut query, state)?;
 
     let types = Arc::new(TypeNames {
