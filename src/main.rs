@@ -1,4 +1,4 @@
-//! The command line: `narrows serve | check | worker | demo`.
+//! The command line: `narrows serve | check | demo`.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
+use narrows::catalog::report::{self, Health};
 use narrows::config::Config;
-use narrows::error::{Error, Result};
+#[cfg(feature = "demo")]
+use narrows::demo;
+use narrows::error::{Error, Result, SqlState};
 use narrows::execute::Engine;
 use narrows::server;
 
@@ -24,10 +27,18 @@ enum Action {
     Serve(Catalog),
     /// Check the catalog file and every source in it.
     Check(Catalog),
-    /// Run stages of other nodes' plans.
-    Worker(Catalog),
     /// Serve sample data from an embedded Postgres and lake tables.
-    Demo,
+    #[cfg(feature = "demo")]
+    Demo {
+        #[command(flatten)]
+        catalog: Catalog,
+        #[command(flatten)]
+        options: demo::DemoArgs,
+    },
+    /// Write sample data: lake tables, and tables of a Postgres if one is named.
+    #[cfg(feature = "demo")]
+    #[command(hide = true)]
+    DemoData(demo::DemoDataArgs),
 }
 
 #[derive(Args)]
@@ -71,7 +82,7 @@ fn main() -> ExitCode {
 /// `NARROWS_LOG` is a filter such as `narrows=debug`.
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("NARROWS_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,narrows=info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -82,9 +93,26 @@ fn log_to_stderr() {
 async fn run(action: Action) -> Result<()> {
     match action {
         Action::Serve(catalog) => serve(&catalog).await,
-        Action::Check(_) => Err(Error::unsupported("narrows check is not built yet")),
-        Action::Worker(_) => Err(Error::unsupported("narrows worker is not built yet")),
-        Action::Demo => Err(Error::unsupported("narrows demo is not built yet")),
+        Action::Check(catalog) => check(&catalog).await,
+        #[cfg(feature = "demo")]
+        Action::Demo { catalog, options } => demo::run(options.into_options(catalog.file)).await,
+        #[cfg(feature = "demo")]
+        Action::DemoData(options) => demo::make_data(options.into_options()).await,
+    }
+}
+
+/// Prints what every source holds; an error if anything is broken.
+async fn check(catalog: &Catalog) -> Result<()> {
+    let config = Arc::new(Config::load(&catalog.file)?);
+    let engine = Engine::start(config).await?;
+    let health = report::check(&engine.catalog(), &mut std::io::stdout())
+        .map_err(|error| Error::internal(format!("no output: {error}")))?;
+    match health {
+        Health::Whole => Ok(()),
+        Health::Broken => Err(Error::new(
+            SqlState::CONFIG_FILE_ERROR,
+            "not everything that the catalog declares can be used",
+        )),
     }
 }
 

@@ -79,6 +79,7 @@ fn find_ours(error: &DataFusionError) -> Option<Error> {
             find_ours(inner)
         }
         DataFusionError::Shared(inner) => find_ours(inner),
+        DataFusionError::ParquetError(inner) => ours_in(inner.as_ref()),
         DataFusionError::Collection(all) => all.iter().find_map(find_ours),
         _ => None,
     }

@@ -7,6 +7,7 @@ use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::sources::lake;
 use crate::sources::postgres::PostgresScan;
 
 /// How a fragment's work is written down.
@@ -77,11 +78,15 @@ fn of_files(scan: &DataSourceExec) -> Option<Fragment> {
         .flat_map(|group| group.iter())
         .map(|file| file.object_meta.size)
         .sum();
+    let origin = lake::origin_of(config)?;
     Some(Fragment {
-        source: "files".into(),
+        source: origin.table.to_string(),
         kind: "lake",
         what: What::Files,
-        text: format!("{files} of {bytes} bytes"),
+        text: format!(
+            "{files} of {} at version {}, {bytes} bytes",
+            origin.files, origin.version
+        ),
         kept: Vec::new(),
         rows: output_rows(scan),
         bytes: metric(scan, "bytes_scanned"),

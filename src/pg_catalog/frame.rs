@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, Int64Builder, ListBuilder,
-    RecordBatch, RecordBatchOptions, StringViewArray, StringViewBuilder, TimestampMicrosecondArray,
-    new_null_array,
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, Int64Builder,
+    IntervalMonthDayNanoArray, ListBuilder, RecordBatch, RecordBatchOptions, StringViewArray,
+    StringViewBuilder, TimestampMicrosecondArray, new_null_array,
 };
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::{DataType, Field, IntervalMonthDayNano};
 
 use super::builtin::{self, SystemRelation};
 use super::data::{self, Rows};
@@ -99,6 +99,14 @@ impl Frame {
     ) -> Frame {
         let values: TimestampMicrosecondArray = values.into_iter().map(Into::into).collect();
         self.set(column, Arc::new(values.with_timezone("UTC")))
+    }
+
+    /// Seconds.
+    pub fn interval(self, column: &str, values: impl IntoIterator<Item = i64>) -> Frame {
+        let nanoseconds = |seconds: i64| IntervalMonthDayNano::new(0, 0, seconds * 1_000_000_000);
+        let values =
+            IntervalMonthDayNanoArray::from_iter_values(values.into_iter().map(nanoseconds));
+        self.set(column, Arc::new(values))
     }
 
     /// int2vector, oidvector, and arrays of integers and OIDs.

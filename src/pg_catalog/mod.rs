@@ -2,6 +2,7 @@
 pub mod builtin;
 mod data;
 mod frame;
+mod functions;
 pub mod oids;
 mod relation;
 mod resolve;
@@ -10,18 +11,31 @@ mod snapshot;
 mod tables;
 mod type_names;
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use datafusion::execution::{FunctionRegistry, SessionState};
+
+use crate::catalog::Catalog;
+use crate::error::Result;
+
 pub use relation::{relation, relation_names};
 pub use resolve::{
     regproc_text, regrole_text, regtype_text, resolve_regclass, resolve_regnamespace,
     resolve_regproc, resolve_regrole, resolve_regtype,
 };
-#[cfg(test)]
-mod gaptest;
 
-pub fn register(
-    _state: &mut datafusion::execution::SessionState,
-    _catalog: &std::sync::Arc<arc_swap::ArcSwap<crate::catalog::Catalog>>,
-) -> crate::error::Result<()> {
+/// Adds the catalog functions to the engine's state.
+pub fn register(state: &mut SessionState, catalog: &Arc<ArcSwap<Catalog>>) -> Result<()> {
+    for function in functions::functions(catalog.clone()) {
+        state.register_udf(function)?;
+    }
+    for function in functions::aggregates() {
+        state.register_udaf(function)?;
+    }
+    for (name, function) in functions::table_functions() {
+        state.register_udtf(&name, function);
+    }
     Ok(())
 }
 

@@ -68,7 +68,10 @@ impl CatalogTable {
         };
         let rows = match tables::builder(self.relation) {
             None => return Ok(vec![builtin_rows(self.relation)?]),
-            Some(Builder::Replace(build)) => return Ok(vec![build(&seen)?]),
+            Some(Builder::Session(build)) => return Ok(vec![build(&seen)?]),
+            Some(Builder::Replace(build)) => {
+                return Ok(vec![seen.cached(self.relation.oid, build)?]);
+            }
             Some(Builder::Add(build)) => seen.cached(self.relation.oid, build)?,
         };
         Ok(vec![builtin_rows(self.relation)?, rows])

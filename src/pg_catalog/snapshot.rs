@@ -21,8 +21,8 @@ pub struct Snapshot {
     pub relations: Vec<Relation>,
     objects: HashMap<Oid, Object>,
     by_name: HashMap<RelationName, usize>,
-    /// Finished rows by relation and the grants they were made for.
-    cache: Mutex<HashMap<(Oid, usize), (Weak<Grants>, RecordBatch)>>,
+    /// Finished rows by relation, the grants and the database they were made for.
+    cache: Mutex<HashMap<(Oid, usize, Arc<str>), (Weak<Grants>, RecordBatch)>>,
 }
 
 #[derive(Debug)]
@@ -209,14 +209,18 @@ impl<'a> Seen<'a> {
             .map(|(oid, ..)| oid)
     }
 
-    /// What `make` returns, made once for all sessions with the same grants.
+    /// What `make` returns, made once for all sessions with the same grants and database.
     pub fn cached(
         &self,
         relation: Oid,
         make: impl FnOnce(&Seen) -> crate::error::Result<RecordBatch>,
     ) -> crate::error::Result<RecordBatch> {
         let grants = &self.vars.grants;
-        let key = (relation, Arc::as_ptr(grants) as usize);
+        let key = (
+            relation,
+            Arc::as_ptr(grants) as usize,
+            self.vars.database.clone(),
+        );
         let lock = || {
             self.snapshot
                 .cache

@@ -3,6 +3,7 @@
 
 mod columns;
 pub mod depth;
+mod objects;
 mod params;
 pub mod parse;
 mod refuse;
@@ -88,10 +89,7 @@ pub fn plan(
     statement: &Statement,
     declared: &[Option<PgType>],
 ) -> Result<Planned> {
-    depth::with_deep_stack(|| {
-        plan_deep(state, catalog, vars, statement, declared)
-            .map_err(|error| shift_position(error, statement))
-    })
+    depth::with_deep_stack(|| plan_deep(state, catalog, vars, statement, declared))
 }
 
 fn plan_deep(
@@ -116,8 +114,10 @@ fn plan_deep(
         .map(|pg_type| pg_type.as_ref().and_then(params::field))
         .collect();
     let mut context = PlannerContext::new().with_prepare_param_data_types(fields);
-    let logical =
-        SqlToRel::new(&resolver).sql_statement_to_plan_with_context(query, &mut context)?;
+    let logical = SqlToRel::new(&resolver)
+        .sql_statement_to_plan_with_context(query, &mut context)
+        .map_err(|error| statement.located(error))?;
+    let logical = objects::print_objects(logical, state)?;
     let sources = resolver.sources();
     let parameters = params::from_plan(&logical, &known)?;
     let schema = match explain {
@@ -269,12 +269,4 @@ fn apply_option(explain: &mut Explain, option: &ast::UtilityOption) -> Result<()
         }
     }
     Ok(())
-}
-
-/// Positions count from the start of the client's message.
-fn shift_position(error: Error, statement: &Statement) -> Error {
-    match error.position() {
-        Some(position) => error.with_position(position + statement.offset),
-        None => error,
-    }
 }

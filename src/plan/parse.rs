@@ -1,6 +1,10 @@
 //! The client's text as statements, each with its place in the text. Called by
 //! the session for every message; knows nothing of names or types.
 
+use std::sync::Arc;
+
+use datafusion::common::Span;
+use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -23,6 +27,38 @@ pub struct Statement {
     /// Characters of the message before it; error positions are shifted by it.
     pub offset: usize,
     pub ast: Box<ast::Statement>,
+    /// The whole message, which the tree's places refer to.
+    message: Arc<str>,
+}
+
+impl Statement {
+    /// The error with its position in the client's message, where the engine knows it.
+    pub(super) fn located(&self, error: DataFusionError) -> Error {
+        let start = diagnosed(&error).map(|span| Location {
+            line: span.start.line,
+            column: span.start.column,
+        });
+        let error = Error::from(error);
+        match start {
+            Some(start) if error.position().is_none() && start.line > 0 => {
+                let places = Places::of(&self.message);
+                error.with_position(places.character(&self.message, start) + 1)
+            }
+            _ => error,
+        }
+    }
+}
+
+/// Where the engine points at.
+fn diagnosed(error: &DataFusionError) -> Option<Span> {
+    match error {
+        DataFusionError::Diagnostic(diagnostic, inner) => {
+            diagnostic.span.or_else(|| diagnosed(inner))
+        }
+        DataFusionError::Context(_, inner) => diagnosed(inner),
+        DataFusionError::Collection(all) => all.iter().find_map(diagnosed),
+        _ => None,
+    }
 }
 
 /// Statements in order; empty ones are left out, so an empty message gives none.
@@ -53,6 +89,7 @@ fn parse_deep(sql: &str) -> Result<Vec<Statement>> {
         .with_recursion_limit(MAX_RECURSION)
         .with_tokens_with_locations(tokens);
     let mut statements = Vec::new();
+    let message: Arc<str> = sql.into();
     loop {
         while parser.consume_token(&Token::SemiColon) {}
         let first = parser.peek_token();
@@ -76,6 +113,7 @@ fn parse_deep(sql: &str) -> Result<Vec<Statement>> {
             text: sql[start..end].trim_end().to_string(),
             offset: places.character(sql, first.span.start),
             ast: Box::new(ast),
+            message: message.clone(),
         });
     }
 }

@@ -3,12 +3,9 @@
 //! the engine's shared state; imports nothing of the catalog or the sources.
 
 pub mod session_vars;
-mod single_row;
 mod types;
 
-use std::sync::Arc;
-
-use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::execution::SessionState;
 
 use crate::error::Result;
 
@@ -16,7 +13,6 @@ pub use session_vars::SessionVars;
 pub use types::TypeNames;
 
 /// Adds the rules, planners and functions to the engine's state.
-pub fn register(state: &mut SessionState) -> Result<()> {
-    state.register_udaf(Arc::new(single_row::single_row()))?;
+pub fn register(_state: &mut SessionState) -> Result<()> {
     Ok(())
 }

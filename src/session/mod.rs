@@ -227,12 +227,30 @@ impl Session {
         self.refresh_vars();
     }
 
+    /// `public` stands for every source's schema where none is called so: a
+    /// client that has set no path finds all tables by their bare names.
+    fn search_path(&mut self) -> Arc<[String]> {
+        let path = self.settings.search_path(&self.identity.user);
+        let catalog = self.engine.engine().catalog();
+        if catalog.schemas.contains_key("public") || !path.iter().any(|name| name == "public") {
+            return path;
+        }
+        let mut schemas: Vec<String> = Vec::new();
+        for name in path.iter() {
+            match name.as_str() {
+                "public" => schemas.extend(catalog.schemas.keys().cloned()),
+                _ => schemas.push(name.clone()),
+            }
+        }
+        schemas.into()
+    }
+
     fn refresh_vars(&mut self) {
         let vars = SessionVars {
             user: self.identity.user.clone(),
             database: self.identity.database.clone(),
             pid: self.identity.pid,
-            search_path: self.settings.search_path(&self.identity.user),
+            search_path: self.search_path(),
             settings: self.settings.shown(),
             transaction_start: self.transaction.started,
             statement_start: Utc::now(),

@@ -4,6 +4,13 @@
 //!
 //! Sources know nothing of sessions or of the user's SQL.
 
+pub mod delta;
+pub mod files;
+pub mod iceberg;
+pub mod lake;
+#[cfg(test)]
+mod lake_testing;
+pub mod object_store;
 pub mod postgres;
 mod registry;
 

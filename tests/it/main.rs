@@ -12,5 +12,6 @@
 
 mod clients;
 mod fixture;
+mod sources;
 mod tidy;
 mod wire;

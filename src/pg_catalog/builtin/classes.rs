@@ -104,6 +104,11 @@ pub fn index(oid: Oid) -> Option<&'static Index> {
     INDEXES.get(&oid)
 }
 
+/// Every index of the system relations, by its OID.
+pub fn indexes() -> impl Iterator<Item = (Oid, &'static Index)> {
+    INDEXES.iter().map(|(oid, index)| (*oid, index))
+}
+
 /// The schemas of every cluster: OID and name.
 pub fn namespaces() -> &'static [(Oid, String)] {
     &NAMESPACES

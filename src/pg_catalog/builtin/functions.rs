@@ -39,6 +39,13 @@ pub fn function(oid: Oid) -> Option<&'static FunctionFacts> {
     FUNCTIONS.get(&oid)
 }
 
+/// All of them, by OID.
+pub fn functions() -> Vec<&'static FunctionFacts> {
+    let mut all: Vec<_> = FUNCTIONS.values().collect();
+    all.sort_unstable_by_key(|facts| facts.oid);
+    all
+}
+
 /// Every overload, by OID.
 pub fn functions_named(name: &str) -> impl Iterator<Item = &'static FunctionFacts> {
     BY_NAME

@@ -7,7 +7,7 @@ mod functions;
 mod relations;
 mod types;
 
-pub use classes::{Index, class, class_named, index, namespaces};
-pub use functions::{FunctionFacts, function, functions_named};
+pub use classes::{Index, class, class_named, index, indexes, namespaces};
+pub use functions::{FunctionFacts, function, functions, functions_named};
 pub use relations::{SystemRelation, system_relation, system_relation_by_oid, system_relations};
 pub use types::{TypeFacts, type_named, type_of};

@@ -2,6 +2,7 @@
 //! tree before names are resolved. Each rewrite keeps the statement's meaning;
 //! none knows a particular client's statement.
 
+mod correlation;
 mod numbers;
 mod object_types;
 mod operators;

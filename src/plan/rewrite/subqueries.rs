@@ -1,6 +1,7 @@
 //! Subqueries as values. The engine decorrelates them only when they aggregate,
-//! so one that does not is made to: `narrows_single_row` gives its argument's
-//! one value, NULL for no row, and 21000 for more than one, as Postgres does.
+//! so one that does not is made to: `narrows_only((SELECT narrows_collect(x) …))`
+//! gives x of the one row, NULL for no row, and 21000 for more than one, as
+//! Postgres does (section 4.2.11 of the manual).
 
 use std::ops::ControlFlow;
 
@@ -9,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
     LimitClause, OrderByKind, Query, SelectItem, SetExpr, Value, Visit, Visitor,
 };
 
-use super::{call, call_count, call_with, last_part};
+use super::{call, call_count, call_with, correlation, last_part};
 use crate::error::{Error, Result};
 
 /// `ARRAY(SELECT x FROM …)` → `(SELECT array_agg(x) FROM …)`, empty instead of NULL.
@@ -159,8 +160,11 @@ pub(super) fn single_row(expr: &mut Expr, is_aggregate: impl Fn(&str) -> bool) {
     if calls_aggregate(&value, &is_aggregate) {
         return;
     }
-    *item = SelectItem::UnnamedExpr(call("narrows_single_row", value));
+    *item = SelectItem::UnnamedExpr(call("narrows_collect", value));
     query.order_by = None;
+    let mut subquery = Expr::Subquery(query.clone());
+    correlation::simplify(&mut subquery);
+    *expr = call("narrows_only", subquery);
 }
 
 fn value_of(item: &SelectItem) -> Option<Expr> {

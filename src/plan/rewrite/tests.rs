@@ -58,7 +58,7 @@ fn object_names_resolve() {
 fn subqueries_aggregate() {
     check(
         "SELECT (SELECT b FROM u WHERE u.a = t.a) FROM t",
-        "SELECT (SELECT narrows_single_row(b) FROM u WHERE u.a = t.a) FROM t",
+        "SELECT narrows_only((SELECT narrows_collect(b) FROM u WHERE u.a = t.a)) FROM t",
     );
     check(
         "SELECT (SELECT max(b) FROM u) FROM t",

@@ -1,0 +1,142 @@
+//! Iceberg tables: the `tables` of a source of kind `iceberg`, each a metadata
+//! file or a table's folder. Called by the source registry; reading is in `lake`.
+//!
+//! The `iceberg` library parses metadata, manifest lists and manifests; bytes
+//! come through our own object stores, and data files are read by the engine.
+//! Snapshots with deletes are refused: rows that were deleted must not come back.
+
+mod load;
+mod metadata;
+mod paths;
+mod schema;
+mod values;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+
+use super::lake::{Fresh, Snapshot, SnapshotReader, listing};
+use super::object_store::{Location, Stores};
+use super::{Source, SourceKind, Table};
+use crate::config;
+use crate::error::{Error, Result};
+use crate::names::{RelationName, SourceName};
+
+/// How long a metadata file is taken for the latest one.
+const METADATA_TTL: Duration = Duration::from_secs(1);
+
+/// Tables whose metadata is read at the same time.
+const CONCURRENT_TABLES: usize = 8;
+
+#[derive(Debug)]
+pub struct IcebergSource {
+    name: SourceName,
+    contents: Contents,
+}
+
+/// Where a source's tables are listed.
+#[derive(Debug)]
+enum Contents {
+    /// In catalog.toml itself.
+    Declared(Vec<Arc<IcebergReader>>),
+    /// In a catalog service; the schemas are those of the namespaces that
+    /// catalog.toml names.
+    Catalog { schemas: Vec<String> },
+}
+
+impl IcebergSource {
+    /// Does no IO. F0000 where a table's location or storage section is wrong.
+    pub fn new(
+        name: SourceName,
+        config: &config::IcebergSource,
+        stores: Arc<Stores>,
+    ) -> Result<Arc<IcebergSource>> {
+        if config.catalog.is_some() {
+            let schemas = config.namespaces.values().cloned().collect();
+            return Ok(Arc::new(IcebergSource {
+                name,
+                contents: Contents::Catalog { schemas },
+            }));
+        }
+        let tables = config
+            .tables
+            .iter()
+            .map(|(table, text)| {
+                Ok(Arc::new(IcebergReader {
+                    name: RelationName::new(name.as_str(), table),
+                    location: stores.locate(text, config.storage.as_deref())?,
+                    latest: Fresh::new(METADATA_TTL),
+                }))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Arc::new(IcebergSource {
+            name,
+            contents: Contents::Declared(tables),
+        }))
+    }
+}
+
+#[async_trait]
+impl Source for IcebergSource {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    fn kind(&self) -> SourceKind {
+        SourceKind::Iceberg
+    }
+
+    fn schemas(&self) -> Vec<String> {
+        match &self.contents {
+            Contents::Declared(_) => vec![self.name.to_string()],
+            Contents::Catalog { schemas } => schemas.clone(),
+        }
+    }
+
+    async fn discover(&self) -> Result<Vec<Table>> {
+        let tables = match &self.contents {
+            Contents::Declared(tables) => tables,
+            Contents::Catalog { .. } => return Err(catalogs_are_missing()),
+        };
+        let tables = futures::stream::iter(tables.iter().cloned())
+            .map(|reader| async move {
+                let (name, source) = (reader.name.clone(), self.name.clone());
+                match reader.snapshot().await {
+                    Ok(snapshot) => listing::ready(name, source, &snapshot, reader),
+                    Err(error) => listing::broken(name, source, Vec::new(), error),
+                }
+            })
+            .buffered(CONCURRENT_TABLES)
+            .collect()
+            .await;
+        Ok(tables)
+    }
+}
+
+fn catalogs_are_missing() -> Error {
+    Error::unsupported("Iceberg REST catalogs are not supported yet")
+        .with_hint("Name each table's metadata file or folder in the source's tables.")
+}
+
+#[derive(Debug)]
+struct IcebergReader {
+    name: RelationName,
+    location: Location,
+    latest: Fresh<load::Loaded>,
+}
+
+#[async_trait]
+impl SnapshotReader for IcebergReader {
+    async fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        let loaded = self
+            .latest
+            .get(|previous| load::load(&self.name, &self.location, previous))
+            .await?;
+        Ok(loaded.snapshot.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;
