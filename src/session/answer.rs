@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, StringViewArray};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::scalar::ScalarValue;
 
+use super::blocks::mode_settings;
 use super::commands::*;
 use super::cursor::RowCursor;
-use super::portals::{Format, Portal, Progress};
-use super::prepared::{Parsed, Prepared, SessionStatement, type_by_name};
+use super::portals::{Format, Progress};
+use super::prepared::{Parsed, Prepared, SessionStatement};
+use super::set::text_schema;
 use super::settings::{Scope, Settings};
-use super::transaction::{State, Status};
 use super::{Session, plan};
 use crate::error::{Error, Result, SqlState};
 use crate::plan::Route;
@@ -37,7 +38,7 @@ pub struct Running {
     pub formats: Option<Vec<Format>>,
     pub route: Option<Route>,
     /// The cursor that the rest goes back to: FETCH.
-    origin: Option<String>,
+    pub(super) origin: Option<String>,
 }
 
 /// What the command tag counts rows as.
@@ -62,7 +63,7 @@ impl Tag {
     }
 }
 
-const ALL: u64 = u64::MAX;
+pub(super) const ALL: u64 = u64::MAX;
 
 /// COMMIT, ROLLBACK and ROLLBACK TO are answered in failed transactions.
 pub fn ends_transaction(parsed: &Parsed) -> bool {
@@ -93,7 +94,7 @@ impl Session {
         }
     }
 
-    async fn run_query(
+    pub(super) async fn run_query(
         &mut self,
         statement: &plan::Statement,
         prepared: &Arc<Prepared>,
@@ -221,7 +222,7 @@ impl Session {
         })
     }
 
-    async fn command(&mut self, statement: &SessionStatement) -> Result<Answer> {
+    pub(super) async fn command(&mut self, statement: &SessionStatement) -> Result<Answer> {
         let done = |tag: &str| Ok(Answer::Done(tag.to_string()));
         match &statement.command {
             Command::Set { name, value, scope } => {
@@ -326,410 +327,6 @@ impl Session {
         }
     }
 
-    fn set(&mut self, name: &str, value: Option<&str>, scope: Scope) -> Result<()> {
-        if scope == Scope::Transaction && !self.require_block("SET LOCAL") {
-            // checked all the same
-            let before = self.settings.snapshot();
-            if let Some(value) = value {
-                self.settings.set(name, value, scope)?;
-            }
-            self.settings.restore(before);
-            return Ok(());
-        }
-        if name.to_ascii_lowercase().starts_with("transaction_") {
-            return match value {
-                Some(value) => self.settings.set(name, value, Scope::Transaction),
-                None => self.settings.reset(name, Scope::Transaction),
-            };
-        }
-        match value {
-            Some(value) => self.settings.set(name, value, scope),
-            None => self.settings.reset(name, scope),
-        }
-    }
-
-    fn set_authorization(&mut self, user: Option<&str>) -> Result<()> {
-        match user {
-            None => Ok(()),
-            Some(user) if user == &*self.identity.user => Ok(()),
-            Some(user) => Err(Error::new(
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                format!("permission denied to set session authorization \"{user}\""),
-            )),
-        }
-    }
-
-    fn show(&mut self, name: Option<&str>) -> Result<Answer> {
-        let rows = match name {
-            Some(name) => {
-                let value = self.shown_value(name)?;
-                text_batch(&[Settings::canonical_name(name)], &[vec![value]])?
-            }
-            None => {
-                let all = self.settings.show_all();
-                text_batch(
-                    &["name", "setting", "description"].map(str::to_string),
-                    &[
-                        all.iter().map(|row| row.0.clone()).collect(),
-                        all.iter().map(|row| row.1.clone()).collect(),
-                        all.iter().map(|row| row.2.clone()).collect(),
-                    ],
-                )?
-            }
-        };
-        Ok(rows_of(rows, Tag::Show))
-    }
-
-    fn shown_value(&self, name: &str) -> Result<String> {
-        Ok(self.settings.show(name)?.to_string())
-    }
-
-    fn set_config(&mut self, all: &[SetConfig]) -> Result<Answer> {
-        let mut names = Vec::new();
-        let mut values = Vec::new();
-        for one in all {
-            // within its own implicit transaction SET LOCAL is silent, as the function is
-            self.settings.set(&one.name, &one.value, one.scope)?;
-            names.push(one.column.clone());
-            values.push(vec![self.shown_value(&one.name)?]);
-        }
-        Ok(rows_of(text_batch(&names, &values)?, Tag::Select))
-    }
-
-    fn in_block(&self) -> bool {
-        matches!(self.transaction.state, State::Block(_) | State::Failed(_))
-    }
-
-    /// Warns where a statement has no effect outside a block.
-    fn require_block(&mut self, what: &str) -> bool {
-        if self.in_block() {
-            return true;
-        }
-        self.warn(
-            SqlState::NO_ACTIVE_SQL_TRANSACTION,
-            format!("{what} can only be used in transaction blocks"),
-        );
-        false
-    }
-
-    fn need_block(&self, what: &str) -> Result<()> {
-        if self.in_block() {
-            return Ok(());
-        }
-        Err(Error::new(
-            SqlState::NO_ACTIVE_SQL_TRANSACTION,
-            format!("{what} can only be used in transaction blocks"),
-        ))
-    }
-
-    fn begin(&mut self, modes: &Modes) -> Result<()> {
-        if self.in_block() {
-            self.warn(
-                SqlState::ACTIVE_SQL_TRANSACTION,
-                "there is already a transaction in progress",
-            );
-        } else {
-            self.transaction.begin_block();
-            self.default_modes()?;
-        }
-        self.set_modes(modes)
-    }
-
-    /// A new transaction has the session's default modes.
-    fn default_modes(&mut self) -> Result<()> {
-        for name in [
-            "transaction_isolation",
-            "transaction_read_only",
-            "transaction_deferrable",
-        ] {
-            let default = self.settings.text(&format!("default_{name}"));
-            if default != self.settings.text(name) {
-                self.settings.set(name, &default, Scope::Transaction)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn set_modes(&mut self, modes: &Modes) -> Result<()> {
-        for (name, value) in mode_settings(modes) {
-            if self.settings.text(name) != value {
-                self.settings.set(name, value, Scope::Transaction)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn commit_command(&mut self, chain: Chain) -> Result<Answer> {
-        if self.status() == Status::Failed {
-            return self.roll_back_command(chain);
-        }
-        let modes = self.chained_modes(chain, "COMMIT")?;
-        if !self.in_block() {
-            self.warn(
-                SqlState::NO_ACTIVE_SQL_TRANSACTION,
-                "there is no transaction in progress",
-            );
-        }
-        self.commit();
-        self.chain(modes)?;
-        Ok(Answer::Done("COMMIT".into()))
-    }
-
-    fn roll_back_command(&mut self, chain: Chain) -> Result<Answer> {
-        let modes = self.chained_modes(chain, "ROLLBACK")?;
-        if !self.in_block() {
-            self.warn(
-                SqlState::NO_ACTIVE_SQL_TRANSACTION,
-                "there is no transaction in progress",
-            );
-        }
-        self.roll_back();
-        self.chain(modes)?;
-        Ok(Answer::Done("ROLLBACK".into()))
-    }
-
-    /// The modes that AND CHAIN hands on.
-    fn chained_modes(&self, chain: Chain, what: &str) -> Result<Option<[String; 3]>> {
-        if chain == Chain::No {
-            return Ok(None);
-        }
-        self.need_block(&format!("{what} AND CHAIN"))?;
-        Ok(Some(
-            [
-                "transaction_isolation",
-                "transaction_read_only",
-                "transaction_deferrable",
-            ]
-            .map(|name| self.settings.text(name)),
-        ))
-    }
-
-    fn chain(&mut self, modes: Option<[String; 3]>) -> Result<()> {
-        let snapshot = self.settings.snapshot();
-        let Some([isolation, read_only, deferrable]) = modes else {
-            // statements that follow in the same message have their own transaction
-            self.transaction.begin_implicit(snapshot);
-            return Ok(());
-        };
-        self.transaction.begin_implicit(snapshot);
-        self.transaction.begin_block();
-        let local = Scope::Transaction;
-        self.settings
-            .set("transaction_isolation", &isolation, local)?;
-        self.settings
-            .set("transaction_read_only", &read_only, local)?;
-        self.settings
-            .set("transaction_deferrable", &deferrable, local)
-    }
-
-    async fn prepare_command(
-        &mut self,
-        name: &str,
-        types: &[String],
-        text: &str,
-        statement: &SessionStatement,
-        start: usize,
-    ) -> Result<()> {
-        self.prepared.check_free(name)?;
-        let mut declared = Vec::with_capacity(types.len());
-        for type_name in types {
-            let pg_type = type_by_name(type_name).ok_or_else(|| {
-                Error::new(
-                    SqlState::UNDEFINED_OBJECT,
-                    format!("type \"{type_name}\" does not exist"),
-                )
-            })?;
-            declared.push((pg_type != PgType::UNKNOWN).then_some(pg_type));
-        }
-        let parsed = self.inner_query(text, statement, start)?;
-        let prepared = self.prepare(parsed, declared).await?;
-        self.prepared.put(name, prepared);
-        Ok(())
-    }
-
-    /// The one query inside a statement of the session.
-    fn inner_query(
-        &self,
-        text: &str,
-        statement: &SessionStatement,
-        start: usize,
-    ) -> Result<Parsed> {
-        let before = statement.text[..start].chars().count();
-        let mut parsed = self.parse_query(text, statement.offset + before)?;
-        match (parsed.pop(), parsed.pop()) {
-            (Some(one), None) => Ok(one),
-            _ => Err(Error::new(
-                SqlState::SYNTAX_ERROR,
-                "exactly one query is expected",
-            )),
-        }
-    }
-
-    async fn execute_command(&mut self, name: &str, arguments: &[String]) -> Result<Answer> {
-        let prepared = self.prepared.get(name)?;
-        if arguments.len() != prepared.parameters.len() {
-            return Err(Error::new(
-                SqlState::SYNTAX_ERROR,
-                format!("wrong number of parameters for prepared statement \"{name}\""),
-            )
-            .with_detail(format!(
-                "Expected {} parameters but got {}.",
-                prepared.parameters.len(),
-                arguments.len()
-            )));
-        }
-        let parameters = self.arguments(arguments, &prepared.parameters).await?;
-        match &prepared.parsed {
-            Parsed::Query(statement) => self
-                .run_query(statement, &prepared, parameters)
-                .await
-                .map(Answer::Rows),
-            // PREPARE takes queries alone, Parse anything
-            Parsed::Session(statement) => Box::pin(self.command(statement)).await,
-            Parsed::Empty => Ok(Answer::Empty),
-        }
-    }
-
-    /// The values of EXECUTE's arguments, computed by the engine.
-    async fn arguments(&mut self, texts: &[String], types: &[PgType]) -> Result<Vec<ScalarValue>> {
-        if texts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let columns: Vec<String> = texts
-            .iter()
-            .enumerate()
-            .map(|(position, text)| format!("({text}) AS a{position}"))
-            .collect();
-        let sql = format!("SELECT {}", columns.join(", "));
-        let mut parsed = self.parse_query(&sql, 0)?;
-        let (Some(Parsed::Query(statement)), true) = (parsed.pop(), parsed.is_empty()) else {
-            return Err(Error::new(
-                SqlState::SYNTAX_ERROR,
-                "syntax error in EXECUTE",
-            ));
-        };
-        let planned = self.engine.plan(&statement, &[]).await?;
-        let rows = self.engine.run(&planned, Vec::new()).await?;
-        let mut cursor = RowCursor::stream(rows.schema, rows.stream);
-        let Some(batch) = cursor.next(1).await? else {
-            return Err(Error::internal("arguments without a row"));
-        };
-        types
-            .iter()
-            .zip(batch.columns())
-            .map(|(pg_type, column)| {
-                let value = ScalarValue::try_from_array(column, 0)?;
-                Ok(match pg_type.arrow() {
-                    Some(target) => value.cast_to(&target)?,
-                    None => value,
-                })
-            })
-            .collect()
-    }
-
-    async fn declare(
-        &mut self,
-        name: &str,
-        hold: Hold,
-        output: CursorOutput,
-        start: usize,
-        statement: &SessionStatement,
-    ) -> Result<()> {
-        if hold == Hold::Transaction {
-            self.need_block("DECLARE CURSOR")?;
-        }
-        let text = statement.text.get(start..).unwrap_or_default();
-        let parsed = self.inner_query(text, statement, start)?;
-        let prepared = self.prepare(parsed, Vec::new()).await?;
-        if !prepared.parameters.is_empty() {
-            return Err(Error::new(
-                SqlState::UNDEFINED_PARAMETER,
-                "there is no parameter $1",
-            ));
-        }
-        let columns = prepared.columns.as_ref().map_or(0, |s| s.fields().len());
-        let format = match output {
-            CursorOutput::Text => Format::Text,
-            CursorOutput::Binary => Format::Binary,
-        };
-        let portal = Portal {
-            prepared,
-            parameters: Vec::new(),
-            formats: vec![format; columns],
-            progress: Progress::NotStarted,
-            hold,
-            depth: self.transaction.depth(),
-        };
-        self.portals.put(name, portal)
-    }
-
-    async fn fetch(
-        &mut self,
-        name: &str,
-        direction: Direction,
-        purpose: Purpose,
-    ) -> Result<Answer> {
-        let most = match direction {
-            Direction::Forward(count) => count,
-            Direction::All => ALL,
-            Direction::Backward => {
-                self.portals.cursor(name)?;
-                return Err(Error::new(
-                    SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                    "cursor can only scan forward",
-                )
-                .with_hint("Declare it with SCROLL option to enable backward scan."));
-            }
-        };
-        let mut running = self.open_cursor(name).await?;
-        running.most = most;
-        if purpose == Purpose::Fetch {
-            return Ok(Answer::Rows(running));
-        }
-        let mut moved = 0;
-        while moved < most {
-            match running.cursor.next(most - moved).await? {
-                Some(batch) => moved += batch.num_rows() as u64,
-                None => break,
-            }
-        }
-        self.finish(running);
-        Ok(Answer::Done(format!("MOVE {moved}")))
-    }
-
-    /// A cursor's rows from where it stands.
-    async fn open_cursor(&mut self, name: &str) -> Result<Running> {
-        let portal = self.portals.cursor(name)?;
-        let prepared = portal.prepared.clone();
-        let binary = portal.formats.contains(&Format::Binary);
-        let formats = binary.then(|| portal.formats.clone());
-        let progress = std::mem::replace(&mut portal.progress, Progress::Lent);
-        let mut running = match (progress, &prepared.parsed) {
-            (Progress::Open(cursor), _) => Running {
-                cursor,
-                tag: Tag::Fetch,
-                most: ALL,
-                formats: None,
-                route: None,
-                origin: None,
-            },
-            (Progress::NotStarted, Parsed::Query(statement)) => {
-                let parameters = std::mem::take(&mut portal.parameters);
-                self.run_query(statement, &prepared, parameters).await?
-            }
-            _ => {
-                return Err(Error::new(
-                    SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                    format!("portal \"{name}\" cannot be run"),
-                ));
-            }
-        };
-        running.tag = Tag::Fetch;
-        running.formats = formats;
-        running.origin = Some(name.to_string());
-        Ok(running)
-    }
-
     fn discard(&mut self, target: Discard) -> Result<Answer> {
         let tag = match target {
             Discard::All => {
@@ -780,58 +377,10 @@ impl Session {
     }
 }
 
-fn mode_settings(modes: &Modes) -> Vec<(&'static str, &'static str)> {
-    let on_off = |value: bool| if value { "on" } else { "off" };
-    let mut settings = Vec::new();
-    settings.extend(
-        modes
-            .isolation
-            .map(|level| ("transaction_isolation", level)),
-    );
-    settings.extend(
-        modes
-            .read_only
-            .map(|v| ("transaction_read_only", on_off(v))),
-    );
-    settings.extend(
-        modes
-            .deferrable
-            .map(|v| ("transaction_deferrable", on_off(v))),
-    );
-    settings
-}
-
 fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
     a.fields().len() == b.fields().len()
         && a.fields()
             .iter()
             .zip(b.fields())
             .all(|(a, b)| PgType::of(a) == PgType::of(b))
-}
-
-fn text_schema(names: &[impl AsRef<str>]) -> SchemaRef {
-    let fields: Vec<_> = names
-        .iter()
-        .filter_map(|name| PgType::TEXT.field(name.as_ref(), false))
-        .collect();
-    Arc::new(Schema::new(fields))
-}
-
-fn text_batch(names: &[String], columns: &[Vec<String>]) -> Result<RecordBatch> {
-    let arrays = columns
-        .iter()
-        .map(|values| Arc::new(StringViewArray::from_iter_values(values)) as ArrayRef)
-        .collect();
-    Ok(RecordBatch::try_new(text_schema(names), arrays)?)
-}
-
-fn rows_of(batch: RecordBatch, tag: Tag) -> Answer {
-    Answer::Rows(Running {
-        cursor: RowCursor::batch(batch),
-        tag,
-        most: ALL,
-        formats: None,
-        route: None,
-        origin: None,
-    })
 }

@@ -116,12 +116,13 @@ pub enum Discard {
     Temp,
 }
 
-/// `set_config(name, value, is_local)` as a whole statement.
+/// One column of a SELECT of nothing but `set_config(name, value, is_local)` and
+/// `current_setting(name)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetConfig {
     pub name: String,
-    pub value: String,
-    pub scope: Scope,
+    /// `None`: the value is only read.
+    pub value: Option<(String, Scope)>,
     pub column: String,
 }
 

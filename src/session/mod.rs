@@ -3,12 +3,16 @@
 //! session knows statements and never sees a byte of the protocol.
 
 mod answer;
+mod blocks;
 mod commands;
 mod copy_options;
 mod cursor;
+mod fetch;
 mod lexer;
 mod portals;
+mod prepare_execute;
 mod prepared;
+mod set;
 mod settings;
 mod statements;
 mod transaction;

@@ -111,8 +111,9 @@ impl Connection {
             Err(Failure::Statement(error)) => {
                 self.failed(&error);
                 if extended {
+                    // clients that sent Flush, not Sync, wait for it
                     self.skipping = true;
-                    return Ok(());
+                    return self.flush().await;
                 }
                 self.ready().await
             }

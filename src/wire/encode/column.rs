@@ -174,7 +174,7 @@ impl Column {
     }
 
     /// Text or bytes as they are, refused before they are copied.
-    pub fn raw<'a>(&'a self, row: usize) -> Option<Result<&'a [u8]>> {
+    pub fn raw(&self, row: usize) -> Option<Result<&[u8]>> {
         let bytes: &[u8] = match &self.values {
             Values::Utf8(array) => array.value(row).as_bytes(),
             Values::LargeUtf8(array) => array.value(row).as_bytes(),

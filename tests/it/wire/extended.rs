@@ -213,6 +213,16 @@ fn flush_brings_answers_before_sync() {
 }
 
 #[test]
+fn errors_are_told_without_flush_or_sync() {
+    let server = start("");
+    let mut client = server.client();
+    client.send(&[parse("", "selec", &[]), flush()].concat());
+    assert_eq!(client.read().map(|message| message.kind), Some('E'));
+    client.send(&sync());
+    assert_eq!(kinds(&client.until_ready()), "Z");
+}
+
+#[test]
 fn one_statement_a_parse() {
     let server = start("");
     let mut client = server.client();

@@ -1,0 +1,122 @@
+//! SQL's PREPARE and EXECUTE, over the statements of the protocol's Parse. Called
+//! by `answer`.
+
+use datafusion::scalar::ScalarValue;
+
+use super::Session;
+use super::answer::Answer;
+use super::cursor::RowCursor;
+use super::prepared::{Parsed, SessionStatement, type_by_name};
+use crate::error::{Error, Result, SqlState};
+use crate::types::PgType;
+
+impl Session {
+    pub(super) async fn prepare_command(
+        &mut self,
+        name: &str,
+        types: &[String],
+        text: &str,
+        statement: &SessionStatement,
+        start: usize,
+    ) -> Result<()> {
+        self.prepared.check_free(name)?;
+        let mut declared = Vec::with_capacity(types.len());
+        for type_name in types {
+            let pg_type = type_by_name(type_name).ok_or_else(|| {
+                Error::new(
+                    SqlState::UNDEFINED_OBJECT,
+                    format!("type \"{type_name}\" does not exist"),
+                )
+            })?;
+            declared.push((pg_type != PgType::UNKNOWN).then_some(pg_type));
+        }
+        let parsed = self.inner_query(text, statement, start)?;
+        let prepared = self.prepare(parsed, declared).await?;
+        self.prepared.put(name, prepared);
+        Ok(())
+    }
+
+    /// The one query inside a statement of the session.
+    pub(super) fn inner_query(
+        &self,
+        text: &str,
+        statement: &SessionStatement,
+        start: usize,
+    ) -> Result<Parsed> {
+        let before = statement.text[..start].chars().count();
+        let mut parsed = self.parse_query(text, statement.offset + before)?;
+        match (parsed.pop(), parsed.pop()) {
+            (Some(one), None) => Ok(one),
+            _ => Err(Error::new(
+                SqlState::SYNTAX_ERROR,
+                "exactly one query is expected",
+            )),
+        }
+    }
+
+    pub(super) async fn execute_command(
+        &mut self,
+        name: &str,
+        arguments: &[String],
+    ) -> Result<Answer> {
+        let prepared = self.prepared.get(name)?;
+        if arguments.len() != prepared.parameters.len() {
+            return Err(Error::new(
+                SqlState::SYNTAX_ERROR,
+                format!("wrong number of parameters for prepared statement \"{name}\""),
+            )
+            .with_detail(format!(
+                "Expected {} parameters but got {}.",
+                prepared.parameters.len(),
+                arguments.len()
+            )));
+        }
+        let parameters = self.arguments(arguments, &prepared.parameters).await?;
+        match &prepared.parsed {
+            Parsed::Query(statement) => self
+                .run_query(statement, &prepared, parameters)
+                .await
+                .map(Answer::Rows),
+            // PREPARE takes queries alone, Parse anything
+            Parsed::Session(statement) => Box::pin(self.command(statement)).await,
+            Parsed::Empty => Ok(Answer::Empty),
+        }
+    }
+
+    /// The values of EXECUTE's arguments, computed by the engine.
+    async fn arguments(&mut self, texts: &[String], types: &[PgType]) -> Result<Vec<ScalarValue>> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let columns: Vec<String> = texts
+            .iter()
+            .enumerate()
+            .map(|(position, text)| format!("({text}) AS a{position}"))
+            .collect();
+        let sql = format!("SELECT {}", columns.join(", "));
+        let mut parsed = self.parse_query(&sql, 0)?;
+        let (Some(Parsed::Query(statement)), true) = (parsed.pop(), parsed.is_empty()) else {
+            return Err(Error::new(
+                SqlState::SYNTAX_ERROR,
+                "syntax error in EXECUTE",
+            ));
+        };
+        let planned = self.engine.plan(&statement, &[]).await?;
+        let rows = self.engine.run(&planned, Vec::new()).await?;
+        let mut cursor = RowCursor::stream(rows.schema, rows.stream);
+        let Some(batch) = cursor.next(1).await? else {
+            return Err(Error::internal("arguments without a row"));
+        };
+        types
+            .iter()
+            .zip(batch.columns())
+            .map(|(pg_type, column)| {
+                let value = ScalarValue::try_from_array(column, 0)?;
+                Ok(match pg_type.arrow() {
+                    Some(target) => value.cast_to(&target)?,
+                    None => value,
+                })
+            })
+            .collect()
+    }
+}
