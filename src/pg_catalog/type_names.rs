@@ -33,7 +33,7 @@ pub fn format_type(oid: Oid, modifier: Modifier) -> String {
 
 /// The element of an array; int2vector and oidvector print under their own names.
 fn true_element(facts: &TypeFacts) -> Option<&'static TypeFacts> {
-    let is_array = facts.category == 'A' && facts.length == -1 && !matches!(facts.oid, 22 | 30);
+    let is_array = facts.length == -1 && !matches!(facts.oid, 22 | 30);
     builtin::type_of(facts.element).filter(|_| is_array)
 }
 
@@ -229,6 +229,7 @@ mod tests {
             (18, Modifier::NotAsked, "\"char\""),
             (30, Modifier::NotAsked, "oidvector"),
             (1034, Modifier::NotAsked, "aclitem[]"),
+            (2287, Modifier::NotAsked, "record[]"),
             (0, Modifier::NotAsked, "-"),
             (3, Modifier::NotAsked, "???"),
         ] {

@@ -166,8 +166,9 @@ SELECT a.attname,
    FROM pg_catalog.pg_attrdef d
    WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)) END,
   a.attnotnull,
-  narrows_only((SELECT narrows_collect(c.collname) FROM pg_catalog.pg_collation c, pg_catalog.pg_type t
-   WHERE c.oid = a.attcollation AND t.oid = a.atttypid AND c.oid <> t.typcollation)) AS attcollation,
+  narrows_only((SELECT narrows_collect(c.collname) FROM (SELECT oid AS c_oid, collname FROM pg_catalog.pg_collation) c,
+   (SELECT oid AS t_oid, typcollation FROM pg_catalog.pg_type) t
+   WHERE c_oid = a.attcollation AND t_oid = a.atttypid AND c_oid <> t.typcollation)) AS attcollation,
   a.attidentity,
   a.attgenerated
 FROM pg_catalog.pg_attribute a
@@ -280,8 +281,9 @@ SELECT a.attname,
    FROM pg_catalog.pg_attrdef d
    WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)) END,
   a.attnotnull,
-  narrows_only((SELECT narrows_collect(c.collname) FROM pg_catalog.pg_collation c, pg_catalog.pg_type t
-   WHERE c.oid = a.attcollation AND t.oid = a.atttypid AND c.oid <> t.typcollation)) AS attcollation,
+  narrows_only((SELECT narrows_collect(c.collname) FROM (SELECT oid AS c_oid, collname FROM pg_catalog.pg_collation) c,
+   (SELECT oid AS t_oid, typcollation FROM pg_catalog.pg_type) t
+   WHERE c_oid = a.attcollation AND t_oid = a.atttypid AND c_oid <> t.typcollation)) AS attcollation,
   a.attidentity,
   a.attgenerated,
   a.attstorage,
@@ -300,8 +302,9 @@ SELECT a.attname,
    FROM pg_catalog.pg_attrdef d
    WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)) END,
   a.attnotnull,
-  narrows_only((SELECT narrows_collect(c.collname) FROM pg_catalog.pg_collation c, pg_catalog.pg_type t
-   WHERE c.oid = a.attcollation AND t.oid = a.atttypid AND c.oid <> t.typcollation)) AS attcollation,
+  narrows_only((SELECT narrows_collect(c.collname) FROM (SELECT oid AS c_oid, collname FROM pg_catalog.pg_collation) c,
+   (SELECT oid AS t_oid, typcollation FROM pg_catalog.pg_type) t
+   WHERE c_oid = a.attcollation AND t_oid = a.atttypid AND c_oid <> t.typcollation)) AS attcollation,
   a.attidentity,
   a.attgenerated,
   a.attstorage,
