@@ -53,7 +53,7 @@ pub(super) fn simplify(expr: &mut Expr) {
 }
 
 /// The names by which a SELECT's own tables are called; `None` where some have none.
-fn names_of(select: &Select) -> Option<HashSet<String>> {
+pub(super) fn names_of(select: &Select) -> Option<HashSet<String>> {
     select
         .from
         .iter()
@@ -94,7 +94,7 @@ fn join(conditions: Vec<Expr>) -> Option<Expr> {
 }
 
 /// Whose column is it? `None`: unqualified, so unknown.
-fn is_inner(expr: &Expr, inner: &HashSet<String>) -> Option<bool> {
+pub(super) fn is_inner(expr: &Expr, inner: &HashSet<String>) -> Option<bool> {
     match expr {
         Expr::CompoundIdentifier(parts) => {
             let [.., table, _] = parts.as_slice() else {

@@ -6,6 +6,7 @@ mod correlation;
 mod numbers;
 mod object_types;
 mod operators;
+mod same_names;
 mod set_returning;
 mod subqueries;
 mod system;
@@ -65,6 +66,12 @@ impl Rewriter<'_> {
         let is_aggregate = |name: &str| self.state.aggregate_functions().contains_key(name);
         subqueries::first_row(expr, is_aggregate);
         subqueries::single_row(expr, is_aggregate);
+        if let Expr::Subquery(subquery)
+        | Expr::Exists { subquery, .. }
+        | Expr::InSubquery { subquery, .. } = expr
+        {
+            same_names::separate(subquery);
+        }
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
     LimitClause, OrderByKind, Query, SelectItem, SetExpr, Value, Visit, Visitor,
 };
 
-use super::{call, call_count, call_with, correlation, last_part};
+use super::{call, call_count, call_with, correlation, last_part, same_names};
 use crate::error::{Error, Result};
 
 /// `ARRAY(SELECT x FROM …)` → `(SELECT array_agg(x) FROM …)`, empty instead of NULL.
@@ -162,6 +162,7 @@ pub(super) fn single_row(expr: &mut Expr, is_aggregate: impl Fn(&str) -> bool) {
     }
     *item = SelectItem::UnnamedExpr(call("narrows_collect", value));
     query.order_by = None;
+    same_names::separate(query);
     let mut subquery = Expr::Subquery(query.clone());
     correlation::simplify(&mut subquery);
     *expr = call("narrows_only", subquery);
