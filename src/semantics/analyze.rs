@@ -86,7 +86,9 @@ impl Session {
         let empty = DFSchema::empty();
         for expr in values.iter_mut().flatten() {
             let taken = std::mem::take(expr);
-            *expr = taken.transform_up(|expr| self.expression(expr, &empty))?.data;
+            *expr = taken
+                .transform_up(|expr| self.expression(expr, &empty))?
+                .data;
         }
         let columns = schema.fields().len();
         for column in 0..columns {
@@ -116,7 +118,13 @@ impl Session {
             Expr::Literal(..) => operators::integer_literal(expr),
             Expr::Cast(Cast { expr, field }) => {
                 let known = Known::of(&expr, schema)?;
-                cast_expr(*expr, known, PgType::of(&field), Some(self.context), Asked::Explicitly)?
+                cast_expr(
+                    *expr,
+                    known,
+                    PgType::of(&field),
+                    Some(self.context),
+                    Asked::Explicitly,
+                )?
             }
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
                 self.binary(*left, op, *right, schema)?
@@ -152,12 +160,20 @@ impl Session {
         schema: &DFSchema,
     ) -> EngineResult<Expr> {
         if matches!(op, Operator::And | Operator::Or) {
-            return Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))));
+            return Ok(Expr::BinaryExpr(BinaryExpr::new(
+                Box::new(left),
+                op,
+                Box::new(right),
+            )));
         }
         // an operator that planning has settled keeps its shape
         let arithmetic = matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply);
         if arithmetic && is_decimal(&left, schema)? && is_decimal(&right, schema)? {
-            return Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))));
+            return Ok(Expr::BinaryExpr(BinaryExpr::new(
+                Box::new(left),
+                op,
+                Box::new(right),
+            )));
         }
         operators::binary(left, op, right, schema, Some(self.context))
     }
@@ -184,7 +200,11 @@ impl Session {
 
     /// Each member is compared as `=` would compare it.
     fn in_list(&self, list: InList, schema: &DFSchema) -> EngineResult<Expr> {
-        let InList { expr, list, negated } = list;
+        let InList {
+            expr,
+            list,
+            negated,
+        } = list;
         let known = Known::of(&expr, schema)?;
         let members = list
             .iter()
@@ -196,13 +216,20 @@ impl Session {
         let mut plain = Vec::with_capacity(list.len());
         let mut others: Option<Expr> = None;
         for (member, member_known) in list.into_iter().zip(members) {
-            let operator = if negated { Operator::NotEq } else { Operator::Eq };
-            let compared =
-                operators::binary((*expr).clone(), operator, member, schema, Some(self.context))?;
+            let operator = if negated {
+                Operator::NotEq
+            } else {
+                Operator::Eq
+            };
+            let compared = operators::binary(
+                (*expr).clone(),
+                operator,
+                member,
+                schema,
+                Some(self.context),
+            )?;
             match compared {
-                Expr::BinaryExpr(binary)
-                    if binary.left == expr && binary.op == operator =>
-                {
+                Expr::BinaryExpr(binary) if binary.left == expr && binary.op == operator => {
                     plain.push(*binary.right);
                 }
                 other => {
@@ -216,7 +243,11 @@ impl Session {
             let _ = (member_known, own);
         }
         let rest = (!plain.is_empty()).then(|| {
-            Expr::InList(InList { expr, list: plain, negated })
+            Expr::InList(InList {
+                expr,
+                list: plain,
+                negated,
+            })
         });
         Ok(match (rest, others) {
             (Some(list), None) => list,
@@ -241,11 +272,20 @@ impl Session {
             .zip(members)
             .map(|(member, known)| self.cast(member, *known, target))
             .collect::<EngineResult<Vec<_>>>()?;
-        Ok(Expr::InList(InList { expr: Box::new(expr), list, negated }))
+        Ok(Expr::InList(InList {
+            expr: Box::new(expr),
+            list,
+            negated,
+        }))
     }
 
     fn between(&self, between: Between, schema: &DFSchema) -> EngineResult<Expr> {
-        let Between { expr, negated, low, high } = between;
+        let Between {
+            expr,
+            negated,
+            low,
+            high,
+        } = between;
         let context = Some(self.context);
         let (lower, upper) = match negated {
             false => (Operator::GtEq, Operator::LtEq),
@@ -289,7 +329,10 @@ impl Session {
     }
 
     fn like(&self, like: Like, schema: &DFSchema) -> EngineResult<Expr> {
-        let known = (Known::of(&like.expr, schema)?, Known::of(&like.pattern, schema)?);
+        let known = (
+            Known::of(&like.expr, schema)?,
+            Known::of(&like.pattern, schema)?,
+        );
         let text = |known: Known| known.pg_type().is_none_or(|t| is_text(t) || t.oid == 17);
         if !text(known.0) || !text(known.1) {
             let symbol = match (like.case_insensitive, like.negated) {
@@ -305,14 +348,24 @@ impl Session {
 
     fn call(&self, call: ScalarFunction, schema: &DFSchema) -> EngineResult<Expr> {
         let name = call.func.name().to_string();
-        if call.func.inner().downcast_ref::<functions::NamedFunction>().is_some() {
+        if call
+            .func
+            .inner()
+            .downcast_ref::<functions::NamedFunction>()
+            .is_some()
+        {
             let args = self.with_types(call.args, schema)?;
             let known: Vec<Known> = args.iter().map(|(_, known)| *known).collect();
             let resolution = functions::resolve_function(&name, &known)?;
             let expr = operators::apply(resolution, args, Some(self.context))?;
             return Ok(folded(expr, &self.options));
         }
-        if call.func.inner().downcast_ref::<ResolvedFunction>().is_some() {
+        if call
+            .func
+            .inner()
+            .downcast_ref::<ResolvedFunction>()
+            .is_some()
+        {
             return Ok(folded(Expr::ScalarFunction(call), &self.options));
         }
         match name.as_str() {
@@ -323,11 +376,7 @@ impl Session {
         }
     }
 
-    fn with_types(
-        &self,
-        args: Vec<Expr>,
-        schema: &DFSchema,
-    ) -> EngineResult<Vec<(Expr, Known)>> {
+    fn with_types(&self, args: Vec<Expr>, schema: &DFSchema) -> EngineResult<Vec<(Expr, Known)>> {
         args.into_iter()
             .map(|arg| {
                 let known = Known::of(&arg, schema)?;
@@ -354,7 +403,10 @@ impl Session {
             .into_iter()
             .map(|(arg, known)| self.cast(arg, known, target))
             .collect::<EngineResult<Vec<_>>>()?;
-        Ok(Expr::ScalarFunction(ScalarFunction { func: call.func, args }))
+        Ok(Expr::ScalarFunction(ScalarFunction {
+            func: call.func,
+            args,
+        }))
     }
 }
 
@@ -375,7 +427,11 @@ fn mismatch(what: &str, known: &[Known]) -> Error {
     };
     Error::new(
         SqlState::DATATYPE_MISMATCH,
-        format!("{what} types {} and {} cannot be matched", type_name(a), type_name(b)),
+        format!(
+            "{what} types {} and {} cannot be matched",
+            type_name(a),
+            type_name(b)
+        ),
     )
 }
 

@@ -31,12 +31,20 @@ impl VisitorMut for Normalizer {
 fn rewritten(expr: &mut Expr) -> Option<Expr> {
     match expr {
         Expr::UnaryOp { op, expr } => unary(*op, expr),
-        Expr::AtTimeZone { timestamp, time_zone } => Some(call(
+        Expr::AtTimeZone {
+            timestamp,
+            time_zone,
+        } => Some(call(
             "timezone",
             vec![(**time_zone).clone(), (**timestamp).clone()],
         )),
         Expr::Interval(interval) => typed_interval(interval),
-        Expr::Trim { trim_where: None, expr, trim_what, trim_characters } => Some(Expr::Trim {
+        Expr::Trim {
+            trim_where: None,
+            expr,
+            trim_what,
+            trim_characters,
+        } => Some(Expr::Trim {
             expr: expr.clone(),
             trim_where: Some(ast::TrimWhereField::Both),
             trim_what: trim_what.clone(),
@@ -60,7 +68,12 @@ fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
 }
 
 fn signed_base(operand: &Expr) -> Option<Expr> {
-    let Expr::BinaryOp { left, op: BinaryOperator::PGExp, right } = operand else {
+    let Expr::BinaryOp {
+        left,
+        op: BinaryOperator::PGExp,
+        right,
+    } = operand
+    else {
         return None;
     };
     let base = signed_base(left).unwrap_or_else(|| Expr::UnaryOp {
@@ -76,8 +89,12 @@ fn signed_base(operand: &Expr) -> Option<Expr> {
 
 /// INTERVAL '…' is a cast of its text; a field after it says what a bare number counts.
 fn typed_interval(interval: &ast::Interval) -> Option<Expr> {
-    let Expr::Value(value) = interval.value.as_ref() else { return None };
-    let Value::SingleQuotedString(text) = &value.value else { return None };
+    let Expr::Value(value) = interval.value.as_ref() else {
+        return None;
+    };
+    let Value::SingleQuotedString(text) = &value.value else {
+        return None;
+    };
     if interval.leading_precision.is_some()
         || interval.last_field.is_some()
         || interval.fractional_seconds_precision.is_some()
@@ -92,7 +109,10 @@ fn typed_interval(interval: &ast::Interval) -> Option<Expr> {
     Some(Expr::Cast {
         kind: ast::CastKind::DoubleColon,
         expr: Box::new(Expr::value(Value::SingleQuotedString(text))),
-        data_type: DataType::Interval { fields: None, precision: None },
+        data_type: DataType::Interval {
+            fields: None,
+            precision: None,
+        },
         array: false,
         format: None,
     })

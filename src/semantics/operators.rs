@@ -12,9 +12,7 @@ use super::calendar;
 use super::casts::{Asked, cast_expr};
 use super::functions::{self, Resolution, unresolved_operator};
 use super::text_in::Context;
-use super::typed::{
-    Category, Known, category, is_float, is_numeric, is_text, typed_literal,
-};
+use super::typed::{Category, Known, category, is_float, is_numeric, is_text, typed_literal};
 use crate::types::PgType;
 
 /// The operator with its operands' types settled; 42883 where none exists.
@@ -48,7 +46,11 @@ pub(super) fn by_symbol(
     context: Option<Context>,
 ) -> EngineResult<Expr> {
     let resolution = functions::resolve_operator(symbol, left_type, right_type)?;
-    apply(resolution, vec![(left, left_type), (right, right_type)], context)
+    apply(
+        resolution,
+        vec![(left, left_type), (right, right_type)],
+        context,
+    )
 }
 
 /// A resolved call with its arguments cast to what it takes.
@@ -61,7 +63,13 @@ pub(super) fn apply(
         .into_iter()
         .zip(&resolution.arguments)
         .map(|((arg, known), target)| {
-            cast_expr(integer_literal(arg), known, *target, context, Asked::Implicitly)
+            cast_expr(
+                integer_literal(arg),
+                known,
+                *target,
+                context,
+                Asked::Implicitly,
+            )
         })
         .collect::<EngineResult<Vec<_>>>()?;
     functions::call(resolution, args)
@@ -259,8 +267,9 @@ fn with_zero(side: &Expr, operator: Operator, zero: &Expr) -> Option<Expr> {
     let at_most = plain(side.clone(), Operator::LtEq, plus.clone());
     Some(match operator {
         Operator::Eq => at_least.and(at_most),
-        Operator::NotEq => plain(side.clone(), Operator::Lt, minus)
-            .or(plain(side.clone(), Operator::Gt, plus)),
+        Operator::NotEq => {
+            plain(side.clone(), Operator::Lt, minus).or(plain(side.clone(), Operator::Gt, plus))
+        }
         Operator::Lt => plain(side.clone(), Operator::Lt, minus),
         Operator::LtEq => at_most,
         Operator::Gt => plain(side.clone(), Operator::Gt, plus),
@@ -327,8 +336,7 @@ fn concatenation(
 ) -> EngineResult<Expr> {
     let known = [left_type, right_type];
     let any = |test: fn(PgType) -> bool| known.iter().any(|k| k.pg_type().is_some_and(test));
-    let text_or_unknown =
-        |known: Known| known.pg_type().is_none_or(is_text);
+    let text_or_unknown = |known: Known| known.pg_type().is_none_or(is_text);
     if any(|t| t.element().is_some()) {
         return Ok(plain(left, Operator::StringConcat, right));
     }

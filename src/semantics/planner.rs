@@ -43,8 +43,7 @@ impl ExprPlanner for PostgresExpressions {
         );
         let known = (Known::of(&left, schema)?, Known::of(&right, schema)?);
         if functions::is_operator(&symbol) && !is_array(known.0) && !is_array(known.1) {
-            let planned =
-                operators::by_symbol(&symbol, (left, known.0), (right, known.1), None)?;
+            let planned = operators::by_symbol(&symbol, (left, known.0), (right, known.1), None)?;
             return Ok(PlannerResult::Planned(planned));
         }
         Ok(PlannerResult::Original(RawBinaryExpr {
@@ -83,7 +82,9 @@ fn is_array(known: Known) -> bool {
 }
 
 fn is_array_operation(expr: &Expr, schema: &DFSchema) -> bool {
-    let Expr::BinaryExpr(binary) = expr else { return false };
+    let Expr::BinaryExpr(binary) = expr else {
+        return false;
+    };
     [&binary.left, &binary.right]
         .into_iter()
         .any(|side| Known::of(side, schema).is_ok_and(is_array))

@@ -99,9 +99,7 @@ fn clashes(columns: Vec<(String, String)>) -> HashMap<(String, String), String> 
     let mut owner: HashMap<String, String> = HashMap::new();
     let mut renamed = HashMap::new();
     for (table, column) in columns {
-        let first = owner
-            .entry(column.clone())
-            .or_insert_with(|| table.clone());
+        let first = owner.entry(column.clone()).or_insert_with(|| table.clone());
         if *first != table {
             let name = format!("{column}\u{1}{table}");
             renamed.insert((table, column), name);

@@ -74,26 +74,51 @@ pub(super) const OPERATORS: &[Overload] = &[
     engine("^", &[NUMERIC, NUMERIC], NUMERIC, |types, args| {
         call_of("power", types.to_vec(), args)
     }),
-    strict("numeric_add", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
-        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(b))),
-        _ => Err(misfit()),
-    }),
-    strict("numeric_sub", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
-        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(&b.negate()))),
-        _ => Err(misfit()),
-    }),
-    strict("numeric_mul", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
-        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.multiply(b))),
-        _ => Err(misfit()),
-    }),
-    strict("numeric_div", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
-        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.divide(b)?)),
-        _ => Err(misfit()),
-    }),
-    strict("numeric_mod", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
-        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.modulo(b)?)),
-        _ => Err(misfit()),
-    })
+    strict(
+        "numeric_add",
+        &[NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| match row {
+            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(b))),
+            _ => Err(misfit()),
+        },
+    ),
+    strict(
+        "numeric_sub",
+        &[NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| match row {
+            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(&b.negate()))),
+            _ => Err(misfit()),
+        },
+    ),
+    strict(
+        "numeric_mul",
+        &[NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| match row {
+            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.multiply(b))),
+            _ => Err(misfit()),
+        },
+    ),
+    strict(
+        "numeric_div",
+        &[NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| match row {
+            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.divide(b)?)),
+            _ => Err(misfit()),
+        },
+    ),
+    strict(
+        "numeric_mod",
+        &[NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| match row {
+            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.modulo(b)?)),
+            _ => Err(misfit()),
+        },
+    )
     .typed(|typing| match typing.types {
         [a, b] => modulo_type(*a, *b),
         _ => NUMERIC,
@@ -135,7 +160,9 @@ pub(super) const OPERATORS: &[Overload] = &[
         _ => Err(misfit()),
     }),
     strict("<<", &[INT4, INT4], INT4, |_, row| match row {
-        [Value::Int(a), Value::Int(b)] => Ok(Value::Int(i64::from((*a as i32).wrapping_shl(*b as u32)))),
+        [Value::Int(a), Value::Int(b)] => {
+            Ok(Value::Int(i64::from((*a as i32).wrapping_shl(*b as u32))))
+        }
         _ => Err(misfit()),
     }),
     strict("<<", &[INT8, INT4], INT8, |_, row| match row {
@@ -143,7 +170,9 @@ pub(super) const OPERATORS: &[Overload] = &[
         _ => Err(misfit()),
     }),
     strict(">>", &[INT4, INT4], INT4, |_, row| match row {
-        [Value::Int(a), Value::Int(b)] => Ok(Value::Int(i64::from((*a as i32).wrapping_shr(*b as u32)))),
+        [Value::Int(a), Value::Int(b)] => {
+            Ok(Value::Int(i64::from((*a as i32).wrapping_shr(*b as u32))))
+        }
         _ => Err(misfit()),
     }),
     strict(">>", &[INT8, INT4], INT8, |_, row| match row {
@@ -164,7 +193,8 @@ fn decimal(
     operator: Operator,
     exact: &str,
 ) -> EngineResult<Expr> {
-    let [Some(left), Some(right)] = [types.first(), types.get(1)].map(|t| t.and_then(bounds)) else {
+    let [Some(left), Some(right)] = [types.first(), types.get(1)].map(|t| t.and_then(bounds))
+    else {
         return call_of(exact, types.to_vec(), args);
     };
     let scale = match operator {
@@ -188,7 +218,11 @@ fn decimal(
         true => (widened(a, left), widened(b, right)),
         false => (a, b),
     };
-    Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(a), operator, Box::new(b))))
+    Ok(Expr::BinaryExpr(BinaryExpr::new(
+        Box::new(a),
+        operator,
+        Box::new(b),
+    )))
 }
 
 fn widened(expr: Expr, (precision, scale): (i32, i32)) -> Expr {
@@ -201,9 +235,9 @@ fn widened(expr: Expr, (precision, scale): (i32, i32)) -> Expr {
 
 /// Precision and scale of a numeric whose carrier has them.
 fn bounds(pg_type: &PgType) -> Option<(i32, i32)> {
-    pg_type
-        .numeric_precision()
-        .filter(|(precision, scale)| (0..=76).contains(precision) && (0..=*precision).contains(scale))
+    pg_type.numeric_precision().filter(|(precision, scale)| {
+        (0..=76).contains(precision) && (0..=*precision).contains(scale)
+    })
 }
 
 fn modulo_type(a: PgType, b: PgType) -> PgType {
@@ -243,7 +277,9 @@ fn modulo(call: &Call<'_>, args: &[ColumnarValue], _: usize) -> Result<ColumnarV
 }
 
 fn checked(call: &Call<'_>, args: &[ColumnarValue], kernel: Kernel) -> Result<ColumnarValue> {
-    let [left, right] = args else { return Err(misfit()) };
+    let [left, right] = args else {
+        return Err(misfit());
+    };
     let result = match (left, right) {
         (ColumnarValue::Array(a), ColumnarValue::Array(b)) => kernel(a, b),
         (ColumnarValue::Array(a), ColumnarValue::Scalar(b)) => kernel(a, &b.to_scalar()?),
@@ -262,7 +298,9 @@ fn checked(call: &Call<'_>, args: &[ColumnarValue], kernel: Kernel) -> Result<Co
 
 /// A scalar if all arguments were.
 fn back(array: ArrayRef, args: &[ColumnarValue]) -> Result<ColumnarValue> {
-    let scalar = args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+    let scalar = args
+        .iter()
+        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
     Ok(match scalar {
         true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
         false => ColumnarValue::Array(array),
@@ -326,9 +364,13 @@ fn floats(
     rows: usize,
     operation: impl Fn(f64, f64) -> Result<f64>,
 ) -> Result<ColumnarValue> {
-    let scalar = args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+    let scalar = args
+        .iter()
+        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
     let rows = if scalar { 1 } else { rows };
-    let [left, right] = args else { return Err(misfit()) };
+    let [left, right] = args else {
+        return Err(misfit());
+    };
     let (left, right) = (left.to_array(rows)?, right.to_array(rows)?);
     let array: ArrayRef = match left.data_type() {
         DataType::Float32 => std::sync::Arc::new(try_binary::<_, _, _, Float32Type>(

@@ -3,11 +3,11 @@
 //! planned by name, resolved by the analyzer, and then either runs row by row
 //! here or becomes an expression of the engine's own.
 
-pub(super) mod json;
 mod arithmetic;
 mod call;
 mod datetime;
 mod fields;
+pub(super) mod json;
 mod math;
 mod resolve;
 mod temporal;
@@ -32,9 +32,18 @@ pub(super) use resolve::{
 };
 
 /// Pseudo-types: any type; any array; the element of that array.
-pub(super) const ANY: PgType = PgType { oid: 2276, typmod: -1 };
-pub(super) const ANYARRAY: PgType = PgType { oid: 2277, typmod: -1 };
-pub(super) const ANYELEMENT: PgType = PgType { oid: 2283, typmod: -1 };
+pub(super) const ANY: PgType = PgType {
+    oid: 2276,
+    typmod: -1,
+};
+pub(super) const ANYARRAY: PgType = PgType {
+    oid: 2277,
+    typmod: -1,
+};
+pub(super) const ANYELEMENT: PgType = PgType {
+    oid: 2283,
+    typmod: -1,
+};
 
 /// One signature of a function or an operator.
 #[derive(Debug)]
@@ -164,7 +173,10 @@ pub(super) fn by_name(name: &str) -> Option<ScalarUDF> {
 
 /// A call of one overload by its name, with arguments that have its types.
 pub(super) fn call_of(name: &str, arguments: Vec<PgType>, args: Vec<Expr>) -> EngineResult<Expr> {
-    let types: Vec<Known> = arguments.iter().map(|pg_type| Known::Typed(*pg_type)).collect();
+    let types: Vec<Known> = arguments
+        .iter()
+        .map(|pg_type| Known::Typed(*pg_type))
+        .collect();
     let resolution = resolve_function(name, &types)?;
     call(resolution, args)
 }
