@@ -122,7 +122,9 @@ async fn serve(catalog: &Catalog) -> Result<()> {
     let server = server::serve(config, engine).await?;
     let stop = server.stop_handle();
     let signals = tokio::spawn(server::stop_on_signals(stop));
+    let hangups = tokio::spawn(server::reload_on_hangup(server.reload_handle()));
     let result = server.run().await;
     signals.abort();
+    hangups.abort();
     result
 }

@@ -44,6 +44,22 @@ impl Stop {
     }
 }
 
+/// Reads files again while the server runs.
+#[derive(Clone)]
+pub struct Reload(Arc<Service>);
+
+impl Reload {
+    /// Certificate and key, for connections to come; on an error the old ones stay.
+    pub fn tls(&self) -> Result<()> {
+        let settings = self.0.config.server.tls.as_ref();
+        if let Some((tls, settings)) = self.0.tls.as_ref().zip(settings) {
+            let identity = tls::identity(&self.0.config.base, settings)?;
+            tls.current.store(identity);
+        }
+        Ok(())
+    }
+}
+
 /// Binds the address of the configuration; `run` accepts.
 pub async fn serve(config: Arc<Config>, engine: Arc<Engine>) -> Result<Server> {
     let users = Users::load(&config.users)?;
@@ -97,19 +113,8 @@ impl Server {
         Stop(self.service.shutdown.clone())
     }
 
-    /// Reads certificate and key again; sessions keep theirs.
-    pub fn reload_tls(&self) -> Result<()> {
-        let Some((tls, settings)) = self
-            .service
-            .tls
-            .as_ref()
-            .zip(self.service.config.server.tls.as_ref())
-        else {
-            return Ok(());
-        };
-        tls.current
-            .store(tls::identity(&self.service.config.base, settings)?);
-        Ok(())
+    pub fn reload_handle(&self) -> Reload {
+        Reload(self.service.clone())
     }
 
     /// Accepts until stopped; returns when every connection is gone or given up.
@@ -142,4 +147,18 @@ pub async fn stop_on_signals(stop: Stop) {
     stop.drain();
     next().await;
     stop.now();
+}
+
+/// SIGHUP: certificates are read again.
+pub async fn reload_on_hangup(reload: Reload) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    while hangup.recv().await.is_some() {
+        match reload.tls() {
+            Ok(()) => tracing::info!("certificates were read again"),
+            Err(error) => tracing::error!("certificates stay as they were: {}", error.log_text()),
+        }
+    }
 }

@@ -241,7 +241,10 @@ impl Session {
                 }
                 done("SET")
             }
-            Command::SetConstraints => done("SET CONSTRAINTS"),
+            Command::SetConstraints => {
+                self.require_block("SET CONSTRAINTS");
+                done("SET CONSTRAINTS")
+            }
             Command::SetAuthorization(user) => {
                 self.set_authorization(user.as_deref())?;
                 done("SET")
@@ -320,9 +323,10 @@ impl Session {
                 done("CLOSE CURSOR ALL")
             }
             Command::Discard(target) => self.discard(*target),
-            Command::Listen(_) => done("LISTEN"),
+            // accepting it would promise messages that never come
+            Command::Listen => Err(Error::unsupported("LISTEN is not supported")),
+            Command::Notify => Err(Error::unsupported("NOTIFY is not supported")),
             Command::Unlisten => done("UNLISTEN"),
-            Command::Notify => done("NOTIFY"),
             Command::CopyOut { query, options } => self.copy_out(query, options, statement).await,
         }
     }

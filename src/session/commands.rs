@@ -58,7 +58,7 @@ pub enum Command {
     /// `None`: ALL.
     Close(Option<String>),
     Discard(Discard),
-    Listen(String),
+    Listen,
     Unlisten,
     Notify,
     SetConfig(Vec<SetConfig>),

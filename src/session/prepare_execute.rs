@@ -90,8 +90,12 @@ impl Session {
         }
         let columns: Vec<String> = texts
             .iter()
+            .zip(types)
             .enumerate()
-            .map(|(position, text)| format!("({text}) AS a{position}"))
+            .map(|(position, (text, pg_type))| match type_name(*pg_type) {
+                Some(name) => format!("CAST(({text}) AS {name}) AS a{position}"),
+                None => format!("({text}) AS a{position}"),
+            })
             .collect();
         let sql = format!("SELECT {}", columns.join(", "));
         let mut parsed = self.parse_query(&sql, 0)?;
@@ -118,5 +122,13 @@ impl Session {
                 })
             })
             .collect()
+    }
+}
+
+/// A type's name in a cast, arrays by their element; `None`: not built in.
+fn type_name(pg_type: PgType) -> Option<String> {
+    match pg_type.element() {
+        Some(element) => Some(format!("{}[]", element.known()?.name())),
+        None => Some(pg_type.known()?.name().to_string()),
     }
 }

@@ -103,3 +103,77 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
         .unwrap_or_default();
     Error::internal(format!("a panic in a statement: {text}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::DuplexStream;
+
+    fn guard(deadline: Option<Duration>) -> Guard {
+        Guard {
+            cancel: CancellationToken::new(),
+            shutdown: Shutdown::default(),
+            deadline: deadline.map(|limit| Instant::now() + limit),
+        }
+    }
+
+    fn channel() -> (Channel, DuplexStream) {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        (Channel::new(Box::new(ours)), theirs)
+    }
+
+    async fn forever() -> crate::error::Result<()> {
+        std::future::pending().await
+    }
+
+    fn state(result: Result<(), Failure>) -> Option<SqlState> {
+        match result {
+            Err(Failure::Statement(error) | Failure::Fatal(error)) => Some(error.state()),
+            _ => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn panics_are_contained_counted_and_not_told() {
+        let (mut channel, _client) = channel();
+        let before = crate::metrics::panics::total();
+        let work = async { panic!("a secret in {}", "src/some/file.rs") };
+        let result: Result<(), Failure> = guard(None).run(&mut channel, work).await;
+        let Err(Failure::Statement(error)) = result else {
+            panic!("the statement must fail");
+        };
+        assert!(!error.message().contains("secret"));
+        assert!(error.log_text().contains("secret"));
+        assert_eq!(crate::metrics::panics::total(), before + 1);
+    }
+
+    #[tokio::test]
+    async fn every_kind_of_end_ends_the_work() {
+        let (mut channel, client) = channel();
+        let canceled = guard(None);
+        canceled.cancel.cancel();
+        let end = canceled.run(&mut channel, forever()).await;
+        assert_eq!(state(end), Some(SqlState::QUERY_CANCELED));
+        let late = guard(Some(Duration::from_millis(10)));
+        let end = late.run(&mut channel, forever()).await;
+        assert_eq!(state(end), Some(SqlState::QUERY_CANCELED));
+        let closing = guard(None);
+        closing.shutdown.now.cancel();
+        let end = closing.run(&mut channel, forever()).await;
+        assert_eq!(state(end), Some(SqlState::ADMIN_SHUTDOWN));
+        drop(client);
+        let end = guard(None).run(&mut channel, forever()).await;
+        assert!(matches!(end, Err(Failure::Closed)));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_stops_the_flush() {
+        let (mut channel, _client) = channel();
+        channel.out.raw(&[0; 10_000]);
+        let late = guard(Some(Duration::from_millis(20)));
+        let end = late.flush(&mut channel).await;
+        assert_eq!(state(end), Some(SqlState::QUERY_CANCELED));
+        assert!(channel.out.len() > 8000, "what did not leave is kept");
+    }
+}

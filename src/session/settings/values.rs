@@ -52,7 +52,7 @@ pub fn canonical(name: &str, kind: Kind, value: &str, present: &str) -> Result<S
         },
         Kind::Integer { least, most } => {
             let number = integer(value).ok_or_else(invalid)?;
-            in_range(name, number, least, most)?;
+            in_range(name, number, "", least, most)?;
             Ok(number.to_string())
         }
         Kind::Real => match value.trim().parse::<f64>() {
@@ -60,21 +60,19 @@ pub fn canonical(name: &str, kind: Kind, value: &str, present: &str) -> Result<S
             _ => Err(invalid()),
         },
         Kind::Time => {
-            let millis = milliseconds(value).ok_or_else(|| {
-                invalid().with_hint(
-                    "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".",
-                )
+            let millis = milliseconds(value).ok_or_else(|| match number_and_unit(value) {
+                Some(_) => invalid().with_hint(TIME_UNITS),
+                None => invalid(),
             })?;
-            in_range(name, millis, 0, i64::from(i32::MAX))?;
+            in_range(name, millis, " ms", 0, i64::from(i32::MAX))?;
             Ok(time_text(millis))
         }
         Kind::Bytes { unit } => {
-            let units = size(value, unit).ok_or_else(|| {
-                invalid().with_hint(
-                    "Valid units for this parameter are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\".",
-                )
+            let units = size(value, unit).ok_or_else(|| match number_and_unit(value) {
+                Some(_) => invalid().with_hint(SIZE_UNITS),
+                None => invalid(),
             })?;
-            in_range(name, units, 0, i64::from(i32::MAX))?;
+            in_range(name, units, "", 0, i64::from(i32::MAX))?;
             Ok(size_text(units * unit))
         }
         Kind::Choice(choices) => choose(choices, value).ok_or_else(|| {
@@ -84,7 +82,8 @@ pub fn canonical(name: &str, kind: Kind, value: &str, present: &str) -> Result<S
         Kind::Ascii => Ok(ascii(value)),
         Kind::Encoding => encoding(value).ok_or_else(invalid)?,
         Kind::DateStyle => {
-            let (style, order) = date_style(value, present).ok_or_else(invalid)?;
+            let (style, order) = date_style(value, present)
+                .ok_or_else(|| invalid().with_detail(date_style_detail(value)))?;
             Ok(date_style_text(style, order))
         }
         Kind::Zone => Zone::parse(value)
@@ -99,7 +98,10 @@ pub fn canonical(name: &str, kind: Kind, value: &str, present: &str) -> Result<S
             Some(false) => Err(Error::unsupported(format!(
                 "parameter \"{name}\" cannot be turned off"
             ))),
-            None => Err(invalid()),
+            None => Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("parameter \"{name}\" requires a Boolean value"),
+            )),
         },
         Kind::Role => match value.eq_ignore_ascii_case("none") {
             true => Ok("none".into()),
@@ -111,13 +113,20 @@ pub fn canonical(name: &str, kind: Kind, value: &str, present: &str) -> Result<S
     }
 }
 
-fn in_range(name: &str, value: i64, least: i64, most: i64) -> Result<()> {
+const TIME_UNITS: &str =
+    "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".";
+const SIZE_UNITS: &str =
+    "Valid units for this parameter are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\".";
+
+fn in_range(name: &str, value: i64, unit: &str, least: i64, most: i64) -> Result<()> {
     if (least..=most).contains(&value) {
         return Ok(());
     }
     Err(Error::new(
         SqlState::INVALID_PARAMETER_VALUE,
-        format!("{value} is outside the valid range for parameter \"{name}\" ({least} .. {most})"),
+        format!(
+            "{value}{unit} is outside the valid range for parameter \"{name}\" ({least} .. {most})"
+        ),
     ))
 }
 
@@ -302,6 +311,17 @@ pub fn date_style(value: &str, present: &str) -> Option<(DateStyle, DateOrder)> 
         date_style(present, "")?
     };
     Some((style.unwrap_or(kept.0), order.unwrap_or(kept.1)))
+}
+
+/// The first word that is none, or that they contradict each other.
+fn date_style_detail(value: &str) -> String {
+    value
+        .split(',')
+        .flat_map(str::split_whitespace)
+        .find(|word| date_style(word, "").is_none())
+        .map_or("Conflicting \"datestyle\" specifications.".into(), |word| {
+            format!("Unrecognized key word: \"{word}\".")
+        })
 }
 
 fn date_style_text(style: DateStyle, order: DateOrder) -> String {

@@ -56,7 +56,10 @@ pub fn recognize(text: &str) -> Result<Option<Command>> {
         "move" => fetch(&mut words, Purpose::Move)?,
         "close" => Command::Close(words.name_or_all()?),
         "discard" => discard(&mut words)?,
-        "listen" => Command::Listen(words.name()?),
+        "listen" => {
+            words.name()?;
+            Command::Listen
+        }
         "unlisten" => {
             if !words.symbol("*") {
                 words.name()?;

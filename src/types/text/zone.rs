@@ -57,6 +57,18 @@ impl Zone {
         }
     }
 
+    /// As Arrow and chrono know it: an IANA name or `+05:30`.
+    pub fn arrow_name(&self) -> String {
+        match self {
+            Zone::Named(tz) => tz.name().to_string(),
+            Zone::Fixed { east, .. } => {
+                let minutes = east.unsigned_abs() / 60;
+                let sign = if *east < 0 { '-' } else { '+' };
+                format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+            }
+        }
+    }
+
     /// Seconds east of Greenwich at an instant (Unix seconds).
     pub fn offset_at(&self, utc: i64) -> i32 {
         match self {
@@ -76,10 +88,11 @@ impl Zone {
     pub fn abbreviation_at(&self, utc: i64) -> String {
         match self {
             Zone::Fixed { abbreviation, .. } => abbreviation.clone(),
+            // many zones have no letters: their offset stands for them
             Zone::Named(tz) => instant(utc)
                 .map(|instant| tz.offset_from_utc_datetime(&instant.naive_utc()))
                 .and_then(|offset| offset.abbreviation().map(str::to_string))
-                .unwrap_or_else(|| "UTC".to_string()),
+                .unwrap_or_else(|| offset_text(self.offset_at(utc))),
         }
     }
 
@@ -237,6 +250,13 @@ mod tests {
         for text in ["", "Mars/Olympus", "x", "+-3", "999"] {
             assert_eq!(Zone::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn zones_without_letters_are_called_by_their_offset() {
+        let zone = Zone::parse("America/Sao_Paulo").expect("known");
+        assert_eq!(zone.abbreviation_at(1_720_000_000), "-03");
+        assert_eq!(Zone::fixed(-19_800).arrow_name(), "-05:30");
     }
 
     #[test]
