@@ -6,9 +6,9 @@ use std::sync::Arc;
 use deltalake::kernel::LogicalFileView;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::{DeltaTable, DeltaTableError};
-use object_store::ObjectMeta;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
+use object_store::{ObjectMeta, ObjectStore};
 use serde_json::Value;
 use url::Url;
 
@@ -73,13 +73,15 @@ async fn load_here(
 }
 
 async fn open(name: &RelationName, location: &Location) -> Result<DeltaTable> {
-    let store = location.store.store.clone();
-    let prefixed = Arc::new(PrefixStore::new(store.clone(), location.path.clone()));
-    // Only the path matters: the store is ours, whatever the scheme says. Of all
-    // schemes, `file` alone has paths decoded and listings sorted by the library.
-    let url = Url::from_directory_path(format!("/{}", location.path))
-        .map_err(|()| unreadable(name, location, "no path".into()))?;
-    let log = default_logstore(prefixed, store, &url, &StorageConfig::default());
+    let folder: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(
+        location.store.store.clone(),
+        location.path.clone(),
+    ));
+    // The library sees the table's folder as the whole store: it would decode
+    // the folder's name once too often. Of all schemes, `file` alone has listings
+    // sorted, without which commits are lost; no file is read by it.
+    let url = Url::parse("file:///").map_err(|error| Error::internal(error.to_string()))?;
+    let log = default_logstore(folder.clone(), folder, &url, &StorageConfig::default());
     let mut table = DeltaTable::new(log);
     table
         .load()

@@ -82,7 +82,7 @@ async fn folders_become_typed_columns() {
     assert_eq!(
         columns(&t),
         [
-            "id int4",
+            "id int4 not null",
             "year int8 not null",
             "city text",
             "day date not null"
