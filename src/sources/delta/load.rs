@@ -17,7 +17,7 @@ use super::stats::bounds;
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
 use crate::sources::lake::{DataFormat, LakeFile, Snapshot, parse_value};
-use crate::sources::object_store::{Location, read_error, scrub};
+use crate::sources::object_store::{Location, read_error, scrub, storage_cause};
 use datafusion::arrow::datatypes::Schema;
 use datafusion::scalar::ScalarValue;
 
@@ -228,19 +228,6 @@ fn from_delta(name: &RelationName, location: &Location, error: DeltaTableError) 
         return refused(name, "a feature of Delta Lake").with_detail(scrub(&text));
     }
     unreadable(name, location, scrub(&text))
-}
-
-fn storage_cause<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> Option<&'a object_store::Error> {
-    let mut current = Some(error);
-    while let Some(error) = current {
-        if let Some(found) = error.downcast_ref::<object_store::Error>() {
-            return Some(found);
-        }
-        current = error.source();
-    }
-    None
 }
 
 fn unreadable(name: &RelationName, location: &Location, cause: String) -> Error {

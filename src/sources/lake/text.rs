@@ -83,7 +83,7 @@ impl TextSource {
                 if !options.null.is_empty() {
                     builder = builder.with_null_regex(null_pattern(options)?);
                 }
-                Decoder::Csv(builder.build_decoder())
+                Decoder::Csv(Box::new(builder.build_decoder()))
             }
             TextFormat::Json => {
                 let read: SchemaRef = Arc::new(schema.project(&self.projection.file_indices)?);
@@ -189,7 +189,7 @@ impl FileOpener for TextOpener {
 }
 
 enum Decoder {
-    Csv(csv::reader::Decoder),
+    Csv(Box<csv::reader::Decoder>),
     Json(json::reader::Decoder),
 }
 
