@@ -25,7 +25,7 @@ use url::Url;
 use crate::config::{Config, Storage};
 use crate::error::{Error, Result, SqlState};
 
-pub use failure::{read_error, scrub};
+pub use failure::{read_error, scrub, storage_cause};
 
 /// Bytes of Parquet footers kept for each store.
 const METADATA_CACHE: usize = 32 << 20;

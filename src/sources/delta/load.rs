@@ -6,9 +6,9 @@ use std::sync::Arc;
 use deltalake::kernel::LogicalFileView;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::{DeltaTable, DeltaTableError};
-use object_store::ObjectMeta;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
+use object_store::{ObjectMeta, ObjectStore};
 use serde_json::Value;
 use url::Url;
 
@@ -17,7 +17,7 @@ use super::stats::bounds;
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
 use crate::sources::lake::{DataFormat, LakeFile, Snapshot, parse_value};
-use crate::sources::object_store::{Location, read_error, scrub};
+use crate::sources::object_store::{Location, read_error, scrub, storage_cause};
 use datafusion::arrow::datatypes::Schema;
 use datafusion::scalar::ScalarValue;
 
@@ -73,13 +73,15 @@ async fn load_here(
 }
 
 async fn open(name: &RelationName, location: &Location) -> Result<DeltaTable> {
-    let store = location.store.store.clone();
-    let prefixed = Arc::new(PrefixStore::new(store.clone(), location.path.clone()));
-    // Only the path matters: the store is ours, whatever the scheme says. Of all
-    // schemes, `file` alone has paths decoded and listings sorted by the library.
-    let url = Url::from_directory_path(format!("/{}", location.path))
-        .map_err(|()| unreadable(name, location, "no path".into()))?;
-    let log = default_logstore(prefixed, store, &url, &StorageConfig::default());
+    let folder: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(
+        location.store.store.clone(),
+        location.path.clone(),
+    ));
+    // The library sees the table's folder as the whole store: it would decode
+    // the folder's name once too often. Of all schemes, `file` alone has listings
+    // sorted, without which commits are lost; no file is read by it.
+    let url = Url::parse("file:///").map_err(|error| Error::internal(error.to_string()))?;
+    let log = default_logstore(folder.clone(), folder, &url, &StorageConfig::default());
     let mut table = DeltaTable::new(log);
     table
         .load()
@@ -226,19 +228,6 @@ fn from_delta(name: &RelationName, location: &Location, error: DeltaTableError) 
         return refused(name, "a feature of Delta Lake").with_detail(scrub(&text));
     }
     unreadable(name, location, scrub(&text))
-}
-
-fn storage_cause<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> Option<&'a object_store::Error> {
-    let mut current = Some(error);
-    while let Some(error) = current {
-        if let Some(found) = error.downcast_ref::<object_store::Error>() {
-            return Some(found);
-        }
-        current = error.source();
-    }
-    None
 }
 
 fn unreadable(name: &RelationName, location: &Location, cause: String) -> Error {

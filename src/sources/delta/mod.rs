@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
 
 use super::lake::{Fresh, Snapshot, SnapshotReader, listing};
 use super::object_store::{Location, Stores};
@@ -24,9 +23,6 @@ use crate::names::{RelationName, SourceName};
 
 /// How long a version of a table is taken for the latest one.
 const VERSION_TTL: Duration = Duration::from_secs(1);
-
-/// Tables whose logs are read at the same time.
-const CONCURRENT_TABLES: usize = 8;
 
 #[derive(Debug)]
 pub struct DeltaSource {
@@ -71,18 +67,12 @@ impl Source for DeltaSource {
     }
 
     async fn discover(&self) -> Result<Vec<Table>> {
-        let tables = futures::stream::iter(self.tables.iter().cloned())
-            .map(|reader| async move {
-                let (name, source) = (reader.name.clone(), self.name.clone());
-                match reader.snapshot().await {
-                    Ok(snapshot) => listing::ready(name, source, &snapshot, reader),
-                    Err(error) => listing::broken(name, source, Vec::new(), error),
-                }
-            })
-            .buffered(CONCURRENT_TABLES)
-            .collect()
-            .await;
-        Ok(tables)
+        let tables = self
+            .tables
+            .iter()
+            .map(|reader| (reader.name.clone(), reader.clone()))
+            .collect();
+        Ok(listing::list(&self.name, tables).await)
     }
 }
 

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
 
 use self::glob::Pattern;
 use super::lake::{Fresh, Snapshot, SnapshotReader, listing};
@@ -26,9 +25,6 @@ use crate::names::{RelationName, SourceName};
 
 /// How long a listing is believed.
 const LISTING_TTL: Duration = Duration::from_secs(1);
-
-/// Tables that are listed at the same time.
-const CONCURRENT_TABLES: usize = 8;
 
 #[derive(Debug)]
 pub struct FilesSource {
@@ -75,18 +71,12 @@ impl Source for FilesSource {
     }
 
     async fn discover(&self) -> Result<Vec<Table>> {
-        let tables = futures::stream::iter(self.tables.iter().cloned())
-            .map(|reader| async move {
-                let (name, source) = (reader.name.clone(), self.name.clone());
-                match reader.snapshot().await {
-                    Ok(snapshot) => listing::ready(name, source, &snapshot, reader),
-                    Err(error) => listing::broken(name, source, Vec::new(), error),
-                }
-            })
-            .buffered(CONCURRENT_TABLES)
-            .collect()
-            .await;
-        Ok(tables)
+        let tables = self
+            .tables
+            .iter()
+            .map(|reader| (reader.name.clone(), reader.clone()))
+            .collect();
+        Ok(listing::list(&self.name, tables).await)
     }
 }
 

@@ -82,7 +82,7 @@ async fn folders_become_typed_columns() {
     assert_eq!(
         columns(&t),
         [
-            "id int4",
+            "id int4 not null",
             "year int8 not null",
             "city text",
             "day date not null"
@@ -420,4 +420,60 @@ async fn what_cannot_be_read_says_which_file_of_which_table() {
     let error = query(&session, "SELECT * FROM gone").await.unwrap_err();
     assert_eq!(error.state(), SqlState::IO_ERROR, "{}", error.log_text());
     assert!(error.message().contains("gone.parquet") && error.message().contains("files.gone"));
+}
+
+#[tokio::test]
+async fn a_broken_page_names_its_file() {
+    let base = TempDir::new().unwrap();
+    let path = base.path().join("page.parquet");
+    let values = StringArray::from_iter_values((0..5000).map(|n| format!("value {n}")));
+    let size = write_parquet(&path, &batch(vec![("s", Arc::new(values))]), 10_000);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // the first page's header: the footer, at the end, stays as it is
+    for byte in &mut bytes[4..200] {
+        *byte ^= 0xa5;
+    }
+    assert_eq!(bytes.len() as u64, size);
+    std::fs::write(&path, bytes).unwrap();
+    let source = source(
+        base.path(),
+        &[("page", "page.parquet", FileFormat::Parquet)],
+    );
+    let session = session(source.as_ref()).await;
+    let error = query(&session, "SELECT s FROM page").await.unwrap_err();
+    assert_eq!(
+        error.state(),
+        SqlState::DATA_CORRUPTED,
+        "{}",
+        error.log_text()
+    );
+    assert!(error.message().contains("page.parquet"), "{error}");
+    assert!(error.message().contains("files.page"), "{error}");
+}
+
+#[tokio::test]
+async fn row_filters_do_not_bring_nan_where_it_does_not_belong() {
+    let base = TempDir::new().unwrap();
+    let values = Float64Array::from(vec![1.0, f64::NAN, 2.0]);
+    write_parquet(
+        &base.path().join("f.parquet"),
+        &batch(vec![("x", Arc::new(values))]),
+        10,
+    );
+    let source = source(base.path(), &[("f", "f.parquet", FileFormat::Parquet)]);
+    let session = session(source.as_ref()).await;
+    query(
+        &session,
+        "SET datafusion.execution.parquet.pushdown_filters = true",
+    )
+    .await
+    .unwrap();
+    assert_rows(
+        query(&session, "SELECT x FROM f WHERE x < 5 ORDER BY x").await,
+        &["1.0", "2.0"],
+    );
+    assert_rows(
+        query(&session, "SELECT x FROM f WHERE x > 5").await,
+        &["NaN"],
+    );
 }

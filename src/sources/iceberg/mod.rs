@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
 
 use super::lake::{Fresh, Snapshot, SnapshotReader, listing};
 use super::object_store::{Location, Stores};
@@ -26,9 +25,6 @@ use crate::names::{RelationName, SourceName};
 
 /// How long a metadata file is taken for the latest one.
 const METADATA_TTL: Duration = Duration::from_secs(1);
-
-/// Tables whose metadata is read at the same time.
-const CONCURRENT_TABLES: usize = 8;
 
 #[derive(Debug)]
 pub struct IcebergSource {
@@ -100,18 +96,11 @@ impl Source for IcebergSource {
             Contents::Declared(tables) => tables,
             Contents::Catalog { .. } => return Err(catalogs_are_missing()),
         };
-        let tables = futures::stream::iter(tables.iter().cloned())
-            .map(|reader| async move {
-                let (name, source) = (reader.name.clone(), self.name.clone());
-                match reader.snapshot().await {
-                    Ok(snapshot) => listing::ready(name, source, &snapshot, reader),
-                    Err(error) => listing::broken(name, source, Vec::new(), error),
-                }
-            })
-            .buffered(CONCURRENT_TABLES)
-            .collect()
-            .await;
-        Ok(tables)
+        let tables = tables
+            .iter()
+            .map(|reader| (reader.name.clone(), reader.clone()))
+            .collect();
+        Ok(listing::list(&self.name, tables).await)
     }
 }
 

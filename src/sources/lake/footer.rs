@@ -17,6 +17,7 @@ use datafusion::datasource::physical_plan::parquet::{
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
@@ -29,7 +30,7 @@ use parquet::file::metadata::{
 use super::{ColumnBounds, Tightness};
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
-use crate::sources::object_store::{OpenStore, read_error};
+use crate::sources::object_store::{OpenStore, read_error, storage_cause};
 
 /// What of the Arrow schema that some writers embed is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +79,7 @@ pub async fn read_footer(
     let metadata = fetch(table, store, object, PageIndexPolicy::Skip).await?;
     let file = metadata.file_metadata();
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())
-        .map_err(|error| broken(table, store, object, error))?;
+        .map_err(|error| broken(table, store, &object.location, error))?;
     Ok((metadata, Arc::new(schema)))
 }
 
@@ -221,39 +222,22 @@ async fn fetch(
         .await
         .map_err(|error| match storage_cause(&error) {
             Some(cause) => read_error(store.show(&object.location), table, cause),
-            None => broken(table, store, object, error),
+            None => broken(table, store, &object.location, error),
         })
 }
 
-fn storage_cause<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> Option<&'a object_store::Error> {
-    let mut current = Some(error);
-    while let Some(error) = current {
-        if let Some(found) = error.downcast_ref::<object_store::Error>() {
-            return Some(found);
-        }
-        // the engine boxes it, and the box is no error of its own
-        if let Some(found) = error.downcast_ref::<Box<object_store::Error>>() {
-            return Some(found);
-        }
-        current = error.source();
-    }
-    None
-}
-
 /// XX001: the bytes are there, and they are no Parquet.
-fn broken(
+pub(super) fn broken(
     table: &RelationName,
     store: &OpenStore,
-    object: &ObjectMeta,
+    path: &Path,
     cause: impl fmt::Display,
 ) -> Error {
     Error::new(
         SqlState::DATA_CORRUPTED,
         format!(
             "file \"{}\" of table \"{table}\" is not a valid Parquet file",
-            store.show(&object.location)
+            store.show(path)
         ),
     )
     .with_cause(cause.to_string())

@@ -2,13 +2,35 @@
 
 use std::sync::Arc;
 
+use futures::StreamExt;
+
 use super::{LakeTable, Snapshot, SnapshotReader, column};
 use crate::error::Error;
 use crate::names::{RelationName, SourceName};
 use crate::sources::{Column, RelationKind, Table, TableState};
 
+/// Tables that are read at the same time.
+const CONCURRENT_TABLES: usize = 8;
+
+/// Reads each table, in order; one that cannot be read is listed as broken.
+pub async fn list<R>(source: &SourceName, tables: Vec<(RelationName, Arc<R>)>) -> Vec<Table>
+where
+    R: SnapshotReader + 'static,
+{
+    futures::stream::iter(tables)
+        .map(|(name, reader)| async move {
+            match reader.snapshot().await {
+                Ok(snapshot) => ready(name, source.clone(), &snapshot, reader),
+                Err(error) => broken(name, source.clone(), error),
+            }
+        })
+        .buffered(CONCURRENT_TABLES)
+        .collect()
+        .await
+}
+
 /// A table that was read: its columns, counts and provider.
-pub fn ready(
+fn ready(
     name: RelationName,
     source: SourceName,
     snapshot: &Snapshot,
@@ -25,10 +47,8 @@ pub fn ready(
     }
 }
 
-/// A table that cannot be read, with the columns that are known all the same.
-pub fn broken(name: RelationName, source: SourceName, columns: Vec<Column>, error: Error) -> Table {
+fn broken(name: RelationName, source: SourceName, error: Error) -> Table {
     Table {
-        columns,
         state: TableState::Broken(Arc::new(error)),
         ..unread(name, source)
     }

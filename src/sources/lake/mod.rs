@@ -10,6 +10,7 @@ mod fence;
 mod footer;
 mod fresh;
 pub mod listing;
+mod parquet;
 mod prune;
 mod scan;
 mod table;

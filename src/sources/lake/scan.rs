@@ -24,6 +24,7 @@ use datafusion::physical_plan::union::UnionExec;
 
 use super::adapter::LakeAdapterFactory;
 use super::footer::{EmbeddedSchema, LakeReaderFactory};
+use super::parquet::ParquetFiles;
 use super::prune::prune;
 use super::text::{TextFormat, TextSource};
 use super::{ColumnKey, DataFormat, LakeFile, Snapshot};
@@ -169,7 +170,8 @@ fn file_source(
             if let Some(predicate) = predicate(state, request, scan_schema)? {
                 source = source.with_predicate(predicate);
             }
-            Ok(Arc::new(source))
+            let (table, store) = (request.table.clone(), snapshot.store.clone());
+            Ok(Arc::new(ParquetFiles::new(source, table, store)))
         }
     }
 }

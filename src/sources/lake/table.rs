@@ -1,9 +1,11 @@
 //! The table provider of every lake table: asks its format for the snapshot at
 //! each scan, so that a statement reads the table as it is when it starts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result as EngineResult;
@@ -20,6 +22,7 @@ pub struct LakeTable {
     name: RelationName,
     schema: SchemaRef,
     reader: Arc<dyn SnapshotReader>,
+    pins: Pins,
 }
 
 impl LakeTable {
@@ -29,6 +32,21 @@ impl LakeTable {
             name,
             schema,
             reader,
+            pins: Pins::default(),
+        }
+    }
+
+    async fn snapshot(&self, state: &dyn Session) -> Result<Arc<Snapshot>> {
+        let statement = state.execution_props().query_execution_start_time;
+        match statement.and_then(|statement| self.pins.find(statement)) {
+            Some(pinned) => Ok(pinned),
+            None => {
+                let snapshot = self.reader.snapshot().await?;
+                Ok(match statement {
+                    Some(statement) => self.pins.keep(statement, snapshot),
+                    None => snapshot,
+                })
+            }
         }
     }
 
@@ -85,6 +103,47 @@ impl LakeTable {
     }
 }
 
+/// The snapshots of statements that are being planned: a statement that names
+/// the table twice reads it at one version. Statements are told apart by when
+/// they started, which the engine knows to the nanosecond.
+#[derive(Debug, Default)]
+struct Pins(Mutex<Vec<Pin>>);
+
+#[derive(Debug)]
+struct Pin {
+    statement: DateTime<Utc>,
+    since: Instant,
+    snapshot: Arc<Snapshot>,
+}
+
+/// Longer than planning takes. A pin must end: a session that starts many
+/// statements at one instant would never see a commit.
+const PLANNING: Duration = Duration::from_secs(5);
+
+impl Pins {
+    fn find(&self, statement: DateTime<Utc>) -> Option<Arc<Snapshot>> {
+        let pins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pins.iter()
+            .find(|pin| pin.statement == statement && pin.since.elapsed() < PLANNING)
+            .map(|pin| pin.snapshot.clone())
+    }
+
+    /// The snapshot to use: the one that another scan of the statement was faster to keep.
+    fn keep(&self, statement: DateTime<Utc>, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
+        let mut pins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pins.retain(|pin| pin.since.elapsed() < PLANNING);
+        if let Some(pin) = pins.iter().find(|pin| pin.statement == statement) {
+            return pin.snapshot.clone();
+        }
+        pins.push(Pin {
+            statement,
+            since: Instant::now(),
+            snapshot: snapshot.clone(),
+        });
+        snapshot
+    }
+}
+
 #[async_trait]
 impl TableProvider for LakeTable {
     fn schema(&self) -> SchemaRef {
@@ -110,7 +169,7 @@ impl TableProvider for LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let snapshot = self.reader.snapshot().await?;
+        let snapshot = self.snapshot(state).await?;
         self.check_filters(&snapshot, filters)?;
         let request = Request {
             table: &self.name,

@@ -83,7 +83,7 @@ impl TextSource {
                 if !options.null.is_empty() {
                     builder = builder.with_null_regex(null_pattern(options)?);
                 }
-                Decoder::Csv(builder.build_decoder())
+                Decoder::Csv(Box::new(builder.build_decoder()))
             }
             TextFormat::Json => {
                 let read: SchemaRef = Arc::new(schema.project(&self.projection.file_indices)?);
@@ -189,7 +189,7 @@ impl FileOpener for TextOpener {
 }
 
 enum Decoder {
-    Csv(csv::reader::Decoder),
+    Csv(Box<csv::reader::Decoder>),
     Json(json::reader::Decoder),
 }
 
@@ -229,16 +229,27 @@ impl Decoding {
                     .map_err(|error| read_error(self.show(), &self.source.table, &error))?;
                 self.buffer = more.unwrap_or_default();
             }
-            let before = self.buffer.len();
-            // an empty buffer tells the decoder that the file has ended
-            let decoded = self
+            // An empty buffer tells the decoder that the file has ended. It takes
+            // nothing then, and where a batch is full; it may take less than all
+            // after a header.
+            let ended = self.buffer.is_empty();
+            let taken = self
                 .decoder
                 .decode(&self.buffer)
-                .map_err(|e| self.malformed(e))?;
-            self.buffer.advance(decoded);
-            if before == 0 || decoded < before {
-                return self.decoder.flush().map_err(|e| self.malformed(e));
+                .map_err(|error| self.malformed(error))?;
+            self.buffer.advance(taken);
+            if taken > 0 {
+                continue;
             }
+            let batch = self
+                .decoder
+                .flush()
+                .map_err(|error| self.malformed(error))?;
+            if batch.is_some() || ended {
+                return Ok(batch);
+            }
+            let stuck = ArrowError::ParseError("a record does not end".into());
+            return Err(self.malformed(stuck));
         }
     }
 

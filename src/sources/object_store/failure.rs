@@ -21,6 +21,24 @@ pub fn read_error(
     .with_cause(scrub(&error.to_string()))
 }
 
+/// The object store's error below a library's.
+pub fn storage_cause<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a object_store::Error> {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        if let Some(found) = error.downcast_ref::<object_store::Error>() {
+            return Some(found);
+        }
+        // the engine boxes it, and the box is no error of its own
+        if let Some(found) = error.downcast_ref::<Box<object_store::Error>>() {
+            return Some(found);
+        }
+        current = error.source();
+    }
+    None
+}
+
 fn reason(error: &object_store::Error) -> &'static str {
     match error {
         object_store::Error::NotFound { .. } => "no such file or object",
