@@ -27,8 +27,10 @@ pub struct Statement {
     /// Characters of the message before it; error positions are shifted by it.
     pub offset: usize,
     pub ast: Box<ast::Statement>,
-    /// The whole message, which the tree's places refer to.
+    /// The text that was parsed, which the tree's places refer to.
     message: Arc<str>,
+    /// Characters of that text before the statement.
+    start: usize,
 }
 
 impl Statement {
@@ -42,7 +44,8 @@ impl Statement {
         match start {
             Some(start) if error.position().is_none() && start.line > 0 => {
                 let places = Places::of(&self.message);
-                error.with_position(places.character(&self.message, start) + 1)
+                let before = self.offset - self.start;
+                error.with_position(places.character(&self.message, start) + 1 + before)
             }
             _ => error,
         }
@@ -112,6 +115,7 @@ fn parse_deep(sql: &str) -> Result<Vec<Statement>> {
         statements.push(Statement {
             text: sql[start..end].trim_end().to_string(),
             offset: places.character(sql, first.span.start),
+            start: places.character(sql, first.span.start),
             ast: Box::new(ast),
             message: message.clone(),
         });
