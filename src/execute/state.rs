@@ -40,7 +40,11 @@ pub(super) fn of_session(shared: &SessionState, vars: &SessionVars) -> SessionSt
     let options = state.config_mut().options_mut();
     options.execution.time_zone = Some(time_zone);
     options.extensions.insert(vars.clone());
-    state.execution_props_mut().query_execution_start_time = Some(vars.transaction_start);
+    // functions read the session from the options that the statement started with
+    let options = state.config_options().clone();
+    let props = state.execution_props_mut();
+    props.mark_start_execution(options);
+    props.query_execution_start_time = Some(vars.transaction_start);
     state
 }
 

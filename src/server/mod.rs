@@ -119,7 +119,7 @@ impl Server {
 
     /// Accepts until stopped; returns when every connection is gone or given up.
     pub async fn run(self) -> Result<()> {
-        tracing::info!(address = %self.address, "listening");
+        tracing::info!("listening on {}", self.address);
         accept::run(self.service, self.listener, DRAIN, CLOSE).await;
         tracing::info!("stopped");
         Ok(())

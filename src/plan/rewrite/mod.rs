@@ -92,6 +92,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         system::empty_function(factor);
+        system::bare_function(factor);
         ControlFlow::Continue(())
     }
 

@@ -6,8 +6,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    self, BinaryOperator, Expr, FunctionArgumentClause, FunctionArguments, GroupByExpr,
-    LimitClause, OrderByKind, Query, SelectItem, SetExpr, Value, Visit, Visitor,
+    self, BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, GroupByExpr, LambdaFunction, LambdaFunctionParameter, LambdaSyntax,
+    LimitClause, OneOrManyWithParens, OrderByKind, Query, SelectItem, SetExpr, TableFactor, Value,
+    Visit, Visitor,
 };
 
 use super::{call, call_count, call_with, correlation, last_part, same_names};
@@ -24,6 +26,10 @@ pub(super) fn array_of_subquery(expr: &mut Expr) -> Result<()> {
     let FunctionArguments::Subquery(query) = &function.args else {
         return Ok(());
     };
+    if let Some(transformed) = transformed_array(query) {
+        *expr = transformed;
+        return Ok(());
+    }
     let mut query = query.clone();
     let unsupported = || Error::unsupported("this form of ARRAY(subquery) is not supported");
     let order = match query.order_by.take() {
@@ -63,6 +69,51 @@ pub(super) fn array_of_subquery(expr: &mut Expr) -> Result<()> {
         vec![Expr::Subquery(query), call_with("make_array", Vec::new())],
     );
     Ok(())
+}
+
+/// `ARRAY(SELECT f(x) FROM unnest(a) x)` is `a` with `f` applied to each element,
+/// which needs no subquery over the outer row.
+fn transformed_array(query: &Query) -> Option<Expr> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return None;
+    };
+    let ([item], [from]) = (select.projection.as_slice(), select.from.as_slice()) else {
+        return None;
+    };
+    let plain = select.selection.is_none()
+        && select.distinct.is_none()
+        && !is_grouped(select)
+        && from.joins.is_empty()
+        && query.order_by.is_none()
+        && query.limit_clause.is_none();
+    let TableFactor::Table {
+        name,
+        args: Some(arguments),
+        alias: Some(alias),
+        ..
+    } = &from.relation
+    else {
+        return None;
+    };
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))] = arguments.args.as_slice() else {
+        return None;
+    };
+    if !plain || last_part(name).as_deref() != Some("unnest") || !alias.columns.is_empty() {
+        return None;
+    }
+    let element = Expr::Lambda(LambdaFunction {
+        params: OneOrManyWithParens::One(LambdaFunctionParameter {
+            name: alias.name.clone(),
+            data_type: None,
+        }),
+        body: Box::new(value_of(item)?),
+        syntax: LambdaSyntax::Arrow,
+    });
+    let elements = call_with("array_transform", vec![array.clone(), element]);
+    Some(call_with(
+        "coalesce",
+        vec![elements, call_with("make_array", Vec::new())],
+    ))
 }
 
 /// `EXISTS (SELECT …)` as a value → `(SELECT count(*) FROM …) > 0`.

@@ -187,6 +187,20 @@ fn has_subquery(expr: &Expr) -> bool {
     expr.visit(&mut Search).is_break()
 }
 
+/// `FROM pg_catalog.unnest(…)`: the engine knows table functions by bare names.
+pub(super) fn bare_function(factor: &mut TableFactor) {
+    if let TableFactor::Table {
+        name,
+        args: Some(_),
+        ..
+    } = factor
+        && name.0.len() > 1
+        && let Some(last) = last_part(name)
+    {
+        *name = ast::ObjectName::from(vec![Ident::new(last)]);
+    }
+}
+
 /// Functions in FROM whose result is always empty here.
 pub(super) fn empty_function(factor: &mut TableFactor) {
     let TableFactor::Table {

@@ -1,3 +1,5 @@
+//! Statements before and after the rewrites, as text.
+
 use super::*;
 use crate::plan::parse::parse;
 use datafusion::execution::SessionStateBuilder;

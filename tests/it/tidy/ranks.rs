@@ -16,7 +16,8 @@ const RANKS: &[&[&str]] = &[
     &["session"],
     &["wire"],
     &["server"],
-    &["main", "demo"],
+    &["demo"],
+    &["main"],
 ];
 
 const KINDS: &[&str] = &["postgres", "delta", "iceberg", "files"];

@@ -52,7 +52,8 @@ async fn every_mapped_type_arrives_whole() {
         ("nu", "1234567890.01234567890000000000"),
         ("t", "żółw 🐢"),
         ("v", "abc"),
-        ("p", "ab   "),
+        // without its padding: `types` says why
+        ("p", "ab"),
         ("nm", "nm"),
         ("ch", "r"),
         ("ba", "00ff"),
