@@ -20,6 +20,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::aggregates;
 use super::casts::{Asked, cast_expr};
+use super::functions::regex::similar;
 use super::functions::{self, ResolvedFunction, folded};
 use super::operators;
 use super::text_in::Context;
@@ -86,9 +87,7 @@ impl Session {
         let empty = DFSchema::empty();
         for expr in values.iter_mut().flatten() {
             let taken = std::mem::take(expr);
-            *expr = taken
-                .transform_up(|expr| self.expression(expr, &empty))?
-                .data;
+            *expr = taken.transform_up(|expr| self.expression(expr, &empty))?.data;
         }
         let columns = schema.fields().len();
         for column in 0..columns {
@@ -101,7 +100,7 @@ impl Session {
             for (row, known) in values.iter_mut().zip(known) {
                 if let Some(expr) = row.get_mut(column) {
                     let taken = std::mem::take(expr);
-                    *expr = self.cast(taken, known, target)?;
+                    *expr = tagged(self.cast(taken, known, target)?, target);
                 }
             }
         }
@@ -118,13 +117,7 @@ impl Session {
             Expr::Literal(..) => operators::integer_literal(expr),
             Expr::Cast(Cast { expr, field }) => {
                 let known = Known::of(&expr, schema)?;
-                cast_expr(
-                    *expr,
-                    known,
-                    PgType::of(&field),
-                    Some(self.context),
-                    Asked::Explicitly,
-                )?
+                cast_expr(*expr, known, PgType::of(&field), Some(self.context), Asked::Explicitly)?
             }
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
                 self.binary(*left, op, *right, schema)?
@@ -134,6 +127,7 @@ impl Session {
             Expr::Between(between) => self.between(between, schema)?,
             Expr::Case(case) => self.case(case, schema)?,
             Expr::Like(like) => self.like(like, schema)?,
+            Expr::SimilarTo(like) => self.similar(like, schema)?,
             Expr::ScalarFunction(call) => self.call(call, schema)?,
             Expr::AggregateFunction(mut call) => {
                 star_again(&mut call);
@@ -160,20 +154,12 @@ impl Session {
         schema: &DFSchema,
     ) -> EngineResult<Expr> {
         if matches!(op, Operator::And | Operator::Or) {
-            return Ok(Expr::BinaryExpr(BinaryExpr::new(
-                Box::new(left),
-                op,
-                Box::new(right),
-            )));
+            return Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))));
         }
         // an operator that planning has settled keeps its shape
         let arithmetic = matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply);
         if arithmetic && is_decimal(&left, schema)? && is_decimal(&right, schema)? {
-            return Ok(Expr::BinaryExpr(BinaryExpr::new(
-                Box::new(left),
-                op,
-                Box::new(right),
-            )));
+            return Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))));
         }
         operators::binary(left, op, right, schema, Some(self.context))
     }
@@ -200,11 +186,7 @@ impl Session {
 
     /// Each member is compared as `=` would compare it.
     fn in_list(&self, list: InList, schema: &DFSchema) -> EngineResult<Expr> {
-        let InList {
-            expr,
-            list,
-            negated,
-        } = list;
+        let InList { expr, list, negated } = list;
         let known = Known::of(&expr, schema)?;
         let members = list
             .iter()
@@ -216,20 +198,13 @@ impl Session {
         let mut plain = Vec::with_capacity(list.len());
         let mut others: Option<Expr> = None;
         for (member, member_known) in list.into_iter().zip(members) {
-            let operator = if negated {
-                Operator::NotEq
-            } else {
-                Operator::Eq
-            };
-            let compared = operators::binary(
-                (*expr).clone(),
-                operator,
-                member,
-                schema,
-                Some(self.context),
-            )?;
+            let operator = if negated { Operator::NotEq } else { Operator::Eq };
+            let compared =
+                operators::binary((*expr).clone(), operator, member, schema, Some(self.context))?;
             match compared {
-                Expr::BinaryExpr(binary) if binary.left == expr && binary.op == operator => {
+                Expr::BinaryExpr(binary)
+                    if binary.left == expr && binary.op == operator =>
+                {
                     plain.push(*binary.right);
                 }
                 other => {
@@ -243,11 +218,7 @@ impl Session {
             let _ = (member_known, own);
         }
         let rest = (!plain.is_empty()).then(|| {
-            Expr::InList(InList {
-                expr,
-                list: plain,
-                negated,
-            })
+            Expr::InList(InList { expr, list: plain, negated })
         });
         Ok(match (rest, others) {
             (Some(list), None) => list,
@@ -272,20 +243,11 @@ impl Session {
             .zip(members)
             .map(|(member, known)| self.cast(member, *known, target))
             .collect::<EngineResult<Vec<_>>>()?;
-        Ok(Expr::InList(InList {
-            expr: Box::new(expr),
-            list,
-            negated,
-        }))
+        Ok(Expr::InList(InList { expr: Box::new(expr), list, negated }))
     }
 
     fn between(&self, between: Between, schema: &DFSchema) -> EngineResult<Expr> {
-        let Between {
-            expr,
-            negated,
-            low,
-            high,
-        } = between;
+        let Between { expr, negated, low, high } = between;
         let context = Some(self.context);
         let (lower, upper) = match negated {
             false => (Operator::GtEq, Operator::LtEq),
@@ -329,10 +291,7 @@ impl Session {
     }
 
     fn like(&self, like: Like, schema: &DFSchema) -> EngineResult<Expr> {
-        let known = (
-            Known::of(&like.expr, schema)?,
-            Known::of(&like.pattern, schema)?,
-        );
+        let known = (Known::of(&like.expr, schema)?, Known::of(&like.pattern, schema)?);
         let text = |known: Known| known.pg_type().is_none_or(|t| is_text(t) || t.oid == 17);
         if !text(known.0) || !text(known.1) {
             let symbol = match (like.case_insensitive, like.negated) {
@@ -343,30 +302,36 @@ impl Session {
             };
             return Err(functions::unresolved_operator(symbol, known.0, known.1, false).into());
         }
-        Ok(Expr::Like(like))
+        escaped(like)
+    }
+
+    /// SIMILAR TO is a regular expression with another syntax.
+    fn similar(&self, like: Like, schema: &DFSchema) -> EngineResult<Expr> {
+        let Some(pattern) = text_literal(&like.pattern) else {
+            return Err(Error::unsupported(
+                "SIMILAR TO is supported with constant patterns only",
+            )
+            .into());
+        };
+        let pattern = similar(pattern, Some(like.escape_char.unwrap_or('\\')))?;
+        let pattern = Expr::Literal(ScalarValue::Utf8(Some(pattern)), None);
+        let symbol = if like.negated { "!~" } else { "~" };
+        let known = Known::of(&like.expr, schema)?;
+        let sides = ((*like.expr, known), (pattern, Known::Unknown));
+        operators::by_symbol(symbol, sides.0, sides.1, Some(self.context))
     }
 
     fn call(&self, call: ScalarFunction, schema: &DFSchema) -> EngineResult<Expr> {
         let name = call.func.name().to_string();
-        if call
-            .func
-            .inner()
-            .downcast_ref::<functions::NamedFunction>()
-            .is_some()
-        {
+        if call.func.inner().downcast_ref::<functions::NamedFunction>().is_some() {
             let args = self.with_types(call.args, schema)?;
             let known: Vec<Known> = args.iter().map(|(_, known)| *known).collect();
             let resolution = functions::resolve_function(&name, &known)?;
             let expr = operators::apply(resolution, args, Some(self.context))?;
             return Ok(folded(expr, &self.options));
         }
-        if call
-            .func
-            .inner()
-            .downcast_ref::<ResolvedFunction>()
-            .is_some()
-        {
-            return Ok(folded(Expr::ScalarFunction(call), &self.options));
+        if let Some(resolved) = call.func.inner().downcast_ref::<ResolvedFunction>() {
+            return self.again(resolved.clone(), call, schema);
         }
         match name.as_str() {
             "coalesce" | "greatest" | "least" | "nullif" | "make_array" => {
@@ -376,7 +341,34 @@ impl Session {
         }
     }
 
-    fn with_types(&self, args: Vec<Expr>, schema: &DFSchema) -> EngineResult<Vec<(Expr, Known)>> {
+    /// A call that was resolved while planning: its arguments may have got
+    /// other types since, where they come from literals of a query below.
+    fn again(
+        &self,
+        resolved: ResolvedFunction,
+        call: ScalarFunction,
+        schema: &DFSchema,
+    ) -> EngineResult<Expr> {
+        let args = self.with_types(call.args.clone(), schema)?;
+        let same = args
+            .iter()
+            .zip(&resolved.arguments)
+            .all(|((_, known), own)| known.pg_type().is_none_or(|t| t.oid == own.oid));
+        if same {
+            let expr = folded(Expr::ScalarFunction(call), &self.options);
+            return Ok(operators::as_list(expr));
+        }
+        let known: Vec<Known> = args.iter().map(|(_, known)| *known).collect();
+        let resolution = functions::resolve_function(resolved.overload.name, &known)?;
+        let expr = operators::apply(resolution, args, Some(self.context))?;
+        Ok(folded(expr, &self.options))
+    }
+
+    fn with_types(
+        &self,
+        args: Vec<Expr>,
+        schema: &DFSchema,
+    ) -> EngineResult<Vec<(Expr, Known)>> {
         args.into_iter()
             .map(|arg| {
                 let known = Known::of(&arg, schema)?;
@@ -403,10 +395,7 @@ impl Session {
             .into_iter()
             .map(|(arg, known)| self.cast(arg, known, target))
             .collect::<EngineResult<Vec<_>>>()?;
-        Ok(Expr::ScalarFunction(ScalarFunction {
-            func: call.func,
-            args,
-        }))
+        Ok(Expr::ScalarFunction(ScalarFunction { func: call.func, args }))
     }
 }
 
@@ -427,12 +416,62 @@ fn mismatch(what: &str, known: &[Known]) -> Error {
     };
     Error::new(
         SqlState::DATATYPE_MISMATCH,
-        format!(
-            "{what} types {} and {} cannot be matched",
-            type_name(a),
-            type_name(b)
-        ),
+        format!("{what} types {} and {} cannot be matched", type_name(a), type_name(b)),
     )
+}
+
+fn text_literal(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)), _) => {
+            Some(text)
+        }
+        _ => None,
+    }
+}
+
+/// The engine knows one escape character, the backslash.
+fn escaped(like: Like) -> EngineResult<Expr> {
+    let escape = match like.escape_char {
+        None | Some('\\') => return Ok(Expr::Like(Like { escape_char: None, ..like })),
+        Some(escape) => escape,
+    };
+    let Some(pattern) = text_literal(&like.pattern) else {
+        return Err(Error::unsupported("LIKE … ESCAPE is supported with constant patterns only").into());
+    };
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if c == escape {
+            let next = chars.next().ok_or_else(|| {
+                Error::new(
+                    SqlState::INVALID_ESCAPE_SEQUENCE,
+                    "LIKE pattern must not end with escape character",
+                )
+            })?;
+            if matches!(next, '%' | '_' | '\\') {
+                out.push('\\');
+            }
+            out.push(next);
+        } else {
+            if c == '\\' {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+    }
+    let pattern = Expr::Literal(ScalarValue::Utf8(Some(out)), None);
+    Ok(Expr::Like(Like { pattern: Box::new(pattern), escape_char: None, ..like }))
+}
+
+/// The engine wants the cells of a column to have the same metadata.
+fn tagged(expr: Expr, target: PgType) -> Expr {
+    let field = typed::field_of(target, "");
+    match expr {
+        Expr::Literal(value, _) if value.data_type() == *field.data_type() => {
+            typed_literal(value, target)
+        }
+        other => Expr::Cast(Cast::new_from_field(Box::new(other), field)),
+    }
 }
 
 /// The engine knows count(*) by its literal.

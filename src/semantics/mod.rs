@@ -33,6 +33,12 @@ pub use normalize::normalize;
 pub use session_vars::SessionVars;
 pub use types::TypeNames;
 
+/// Stands for a function that does not exist, so that the error can name the
+/// types of the arguments: 42883 once the call is typed.
+pub fn unknown_function(name: &str) -> Arc<ScalarUDF> {
+    Arc::new(functions::unknown(name))
+}
+
 /// Adds the rules, planners and functions to the engine's state.
 pub fn register(state: &mut SessionState) -> Result<()> {
     let mut rules = state.analyzer().rules.clone();

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, ObjectName, UnaryOperator, Value, VisitMut,
-    VisitorMut,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, SelectItem, SetExpr, UnaryOperator,
+    Value, VisitMut, VisitorMut,
 };
 
 /// Rewrites a statement in place.
@@ -20,6 +20,26 @@ struct Normalizer;
 impl VisitorMut for Normalizer {
     type Break = ();
 
+    fn post_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
+        match query.body.as_mut() {
+            SetExpr::Values(values) => {
+                let cells = values.rows.iter_mut().flat_map(|row| row.content.iter_mut());
+                cells.for_each(typed_integer);
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<()> {
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                typed_integer(expr);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Some(rewritten) = rewritten(expr) {
             *expr = rewritten;
@@ -28,29 +48,124 @@ impl VisitorMut for Normalizer {
     }
 }
 
+/// The planner takes whole numbers for bigint, and settles the types of what
+/// is built on them before they can be corrected.
+fn typed_integer(expr: &mut Expr) {
+    let number = match expr {
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => expr,
+        Expr::Nested(inner) => return typed_integer(inner),
+        other => other,
+    };
+    if let Expr::Value(value) = number
+        && let Value::Number(text, _) = &value.value
+        && text.parse::<i32>().is_ok()
+    {
+        *number = cast(number.clone(), DataType::Int(None));
+    }
+}
+
+fn cast(expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast {
+        kind: ast::CastKind::DoubleColon,
+        expr: Box::new(expr),
+        data_type,
+        array: false,
+        format: None,
+    }
+}
+
+/// Functions of the engine whose type is that of their arguments.
+const TYPED_BY_ARGUMENTS: &[&str] =
+    &["coalesce", "greatest", "least", "nullif", "sum", "avg", "min", "max", "array_agg"];
+
+fn typed_arguments(function: &mut Function) {
+    let name = match function.name.0.last().and_then(|part| part.as_ident()) {
+        Some(ident) => ident.value.to_lowercase(),
+        None => return,
+    };
+    if !TYPED_BY_ARGUMENTS.contains(&name.as_str()) {
+        return;
+    }
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    for arg in &mut list.args {
+        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg {
+            typed_integer(expr);
+        }
+    }
+}
+
+/// Powers of ten that no decimal carrier has are floats from the start.
+fn large_exponent(text: &str) -> bool {
+    text.split_once(['e', 'E'])
+        .and_then(|(_, exponent)| exponent.parse::<i64>().ok())
+        .is_some_and(|exponent| exponent.abs() > 30)
+}
+
 fn rewritten(expr: &mut Expr) -> Option<Expr> {
     match expr {
+        Expr::Case { conditions, else_result, .. } => {
+            for condition in conditions {
+                typed_integer(&mut condition.result);
+            }
+            if let Some(result) = else_result {
+                typed_integer(result);
+            }
+            None
+        }
+        Expr::Array(array) => {
+            array.elem.iter_mut().for_each(typed_integer);
+            None
+        }
+        Expr::Function(function) => {
+            typed_arguments(function);
+            None
+        }
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, _) if large_exponent(text) => Some(cast(
+                Expr::value(Value::SingleQuotedString(text.to_string())),
+                DataType::DoublePrecision,
+            )),
+            _ => None,
+        },
         Expr::UnaryOp { op, expr } => unary(*op, expr),
-        Expr::AtTimeZone {
-            timestamp,
-            time_zone,
-        } => Some(call(
+        Expr::AtTimeZone { timestamp, time_zone } => Some(call(
             "timezone",
             vec![(**time_zone).clone(), (**timestamp).clone()],
         )),
         Expr::Interval(interval) => typed_interval(interval),
-        Expr::Trim {
-            trim_where: None,
-            expr,
-            trim_what,
-            trim_characters,
-        } => Some(Expr::Trim {
+        Expr::AnyOp { left, compare_op, right, .. } if !is_subquery(right) => {
+            Some(of_array(left, compare_op, right, "any"))
+        }
+        Expr::AllOp { left, compare_op, right } if !is_subquery(right) => {
+            Some(of_array(left, compare_op, right, "all"))
+        }
+        Expr::Trim { trim_where: None, expr, trim_what, trim_characters } => Some(Expr::Trim {
             expr: expr.clone(),
             trim_where: Some(ast::TrimWhereField::Both),
             trim_what: trim_what.clone(),
             trim_characters: trim_characters.clone(),
         }),
         _ => None,
+    }
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_subquery(inner),
+        other => matches!(other, Expr::Subquery(_)),
+    }
+}
+
+/// Planned with the operators, where both types are known.
+fn of_array(left: &Expr, op: &BinaryOperator, right: &Expr, quantifier: &str) -> Expr {
+    let symbol = match op {
+        BinaryOperator::NotEq => "<>".to_string(),
+        other => other.to_string(),
+    };
+    Expr::BinaryOp {
+        left: Box::new(left.clone()),
+        op: BinaryOperator::Custom(format!("{symbol} {quantifier}")),
+        right: Box::new(right.clone()),
     }
 }
 
@@ -68,12 +183,7 @@ fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
 }
 
 fn signed_base(operand: &Expr) -> Option<Expr> {
-    let Expr::BinaryOp {
-        left,
-        op: BinaryOperator::PGExp,
-        right,
-    } = operand
-    else {
+    let Expr::BinaryOp { left, op: BinaryOperator::PGExp, right } = operand else {
         return None;
     };
     let base = signed_base(left).unwrap_or_else(|| Expr::UnaryOp {
@@ -89,12 +199,8 @@ fn signed_base(operand: &Expr) -> Option<Expr> {
 
 /// INTERVAL '…' is a cast of its text; a field after it says what a bare number counts.
 fn typed_interval(interval: &ast::Interval) -> Option<Expr> {
-    let Expr::Value(value) = interval.value.as_ref() else {
-        return None;
-    };
-    let Value::SingleQuotedString(text) = &value.value else {
-        return None;
-    };
+    let Expr::Value(value) = interval.value.as_ref() else { return None };
+    let Value::SingleQuotedString(text) = &value.value else { return None };
     if interval.leading_precision.is_some()
         || interval.last_field.is_some()
         || interval.fractional_seconds_precision.is_some()
@@ -106,16 +212,10 @@ fn typed_interval(interval: &ast::Interval) -> Option<Expr> {
         Some(_) => return None,
         None => text.clone(),
     };
-    Some(Expr::Cast {
-        kind: ast::CastKind::DoubleColon,
-        expr: Box::new(Expr::value(Value::SingleQuotedString(text))),
-        data_type: DataType::Interval {
-            fields: None,
-            precision: None,
-        },
-        array: false,
-        format: None,
-    })
+    Some(cast(
+        Expr::value(Value::SingleQuotedString(text)),
+        DataType::Interval { fields: None, precision: None },
+    ))
 }
 
 fn call(name: &str, args: Vec<Expr>) -> Expr {

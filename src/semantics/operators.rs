@@ -5,14 +5,17 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as EngineResult;
-use datafusion::logical_expr::expr::{BinaryExpr, Cast};
+use datafusion::arrow::array::Array;
+use datafusion::logical_expr::expr::{BinaryExpr, Cast, InList};
 use datafusion::logical_expr::{Expr, Operator};
 
 use super::calendar;
 use super::casts::{Asked, cast_expr};
 use super::functions::{self, Resolution, unresolved_operator};
 use super::text_in::Context;
-use super::typed::{Category, Known, category, is_float, is_numeric, is_text, typed_literal};
+use super::typed::{
+    Category, Known, category, common_type, is_float, is_int4, is_numeric, is_text, typed_literal,
+};
 use crate::types::PgType;
 
 /// The operator with its operands' types settled; 42883 where none exists.
@@ -46,11 +49,7 @@ pub(super) fn by_symbol(
     context: Option<Context>,
 ) -> EngineResult<Expr> {
     let resolution = functions::resolve_operator(symbol, left_type, right_type)?;
-    apply(
-        resolution,
-        vec![(left, left_type), (right, right_type)],
-        context,
-    )
+    apply(resolution, vec![(left, left_type), (right, right_type)], context)
 }
 
 /// A resolved call with its arguments cast to what it takes.
@@ -63,13 +62,7 @@ pub(super) fn apply(
         .into_iter()
         .zip(&resolution.arguments)
         .map(|((arg, known), target)| {
-            cast_expr(
-                integer_literal(arg),
-                known,
-                *target,
-                context,
-                Asked::Implicitly,
-            )
+            cast_expr(integer_literal(arg), known, *target, context, Asked::Implicitly)
         })
         .collect::<EngineResult<Vec<_>>>()?;
     functions::call(resolution, args)
@@ -78,10 +71,9 @@ pub(super) fn apply(
 /// Whole numbers of the client's text are integers if they fit, as in Postgres.
 pub(super) fn integer_literal(expr: Expr) -> Expr {
     match expr {
-        Expr::Literal(ScalarValue::Int64(Some(value)), None) => match i32::try_from(value) {
-            Ok(value) => Expr::Literal(ScalarValue::Int32(Some(value)), None),
-            Err(_) => Expr::Literal(ScalarValue::Int64(Some(value)), None),
-        },
+        Expr::Literal(ScalarValue::Int64(Some(value)), None) if is_int4(value) => {
+            Expr::Literal(ScalarValue::Int32(Some(value as i32)), None)
+        }
         Expr::Literal(ScalarValue::UInt64(Some(value)), None) => {
             Expr::Literal(ScalarValue::Decimal128(Some(value.into()), 20, 0), None)
         }
@@ -267,9 +259,8 @@ fn with_zero(side: &Expr, operator: Operator, zero: &Expr) -> Option<Expr> {
     let at_most = plain(side.clone(), Operator::LtEq, plus.clone());
     Some(match operator {
         Operator::Eq => at_least.and(at_most),
-        Operator::NotEq => {
-            plain(side.clone(), Operator::Lt, minus).or(plain(side.clone(), Operator::Gt, plus))
-        }
+        Operator::NotEq => plain(side.clone(), Operator::Lt, minus)
+            .or(plain(side.clone(), Operator::Gt, plus)),
         Operator::Lt => plain(side.clone(), Operator::Lt, minus),
         Operator::LtEq => at_most,
         Operator::Gt => plain(side.clone(), Operator::Gt, plus),
@@ -328,6 +319,64 @@ fn constant_timestamp(expr: &Expr) -> Option<i64> {
     }
 }
 
+/// `= ANY (array)`: a list where the array is known, else a function of both.
+pub(super) fn of_array(
+    symbol: &str,
+    (left, left_type): (Expr, Known),
+    (right, right_type): (Expr, Known),
+    context: Option<Context>,
+) -> EngineResult<Expr> {
+    let element = match right_type.pg_type() {
+        Some(array) => Known::Typed(array.element().ok_or_else(functions::needs_array)?),
+        None => Known::Unknown,
+    };
+    let common = common_type(&[left_type, element]).ok_or_else(|| {
+        let operator = symbol.split(' ').next().unwrap_or(symbol);
+        unresolved_operator(operator, left_type, element, false)
+    })?;
+    let common = PgType::new(common.oid, if is_numeric(common) { common.typmod } else { -1 });
+    let left = cast_expr(left, left_type, common, context, Asked::Implicitly)?;
+    let right = cast_expr(right, right_type, common.array(), context, Asked::Implicitly)?;
+    let known = [Known::Typed(common), Known::Typed(common.array())];
+    let call = functions::call(functions::resolve_function(symbol, &known)?, vec![left, right])?;
+    Ok(as_list(call))
+}
+
+/// A search in an array whose items are written out or bound is an IN list.
+pub(super) fn as_list(call: Expr) -> Expr {
+    let Expr::ScalarFunction(function) = &call else { return call };
+    let negated = match function.func.name() {
+        "= any" => false,
+        "<> all" => true,
+        _ => return call,
+    };
+    let [wanted, array] = function.args.as_slice() else { return call };
+    let items = match array {
+        Expr::Literal(ScalarValue::List(list), _) if list.len() == 1 && list.is_valid(0) => {
+            let items = list.value(0);
+            let own = PgType::nearest(items.data_type());
+            let own = match list.data_type() {
+                DataType::List(field) => PgType::of(field),
+                _ => own,
+            };
+            (0..items.len())
+                .map(|at| ScalarValue::try_from_array(&items, at).map(|v| typed_literal(v, own)))
+                .collect::<EngineResult<Vec<_>>>()
+                .ok()
+        }
+        Expr::ScalarFunction(make) if make.func.name() == "make_array" => Some(make.args.clone()),
+        _ => None,
+    };
+    match items {
+        Some(list) if !list.is_empty() => Expr::InList(InList {
+            expr: Box::new(wanted.clone()),
+            list,
+            negated,
+        }),
+        _ => call,
+    }
+}
+
 /// `||` of text and anything that has a text form; arrays are the engine's.
 fn concatenation(
     (left, left_type): (Expr, Known),
@@ -336,9 +385,19 @@ fn concatenation(
 ) -> EngineResult<Expr> {
     let known = [left_type, right_type];
     let any = |test: fn(PgType) -> bool| known.iter().any(|k| k.pg_type().is_some_and(test));
-    let text_or_unknown = |known: Known| known.pg_type().is_none_or(is_text);
+    let text_or_unknown =
+        |known: Known| known.pg_type().is_none_or(is_text);
     if any(|t| t.element().is_some()) {
-        return Ok(plain(left, Operator::StringConcat, right));
+        let is_array = |known: Known| known.pg_type().is_some_and(|t| t.element().is_some());
+        let name = match (left_type, right_type) {
+            (a, b) if is_array(a) && is_array(b) => "array_cat",
+            (_, Known::Unknown) | (Known::Unknown, _) => "array_cat",
+            (a, _) if is_array(a) => "array_append",
+            _ => "array_prepend",
+        };
+        let resolution = functions::resolve_function(name, &known)
+            .map_err(|_| unresolved_operator("||", left_type, right_type, false))?;
+        return apply(resolution, vec![(left, left_type), (right, right_type)], context);
     }
     if any(|t| matches!(t.oid, 17 | 3802)) || !known.iter().any(|k| text_or_unknown(*k)) {
         return by_symbol("||", (left, left_type), (right, right_type), context);

@@ -3,13 +3,18 @@
 
 use datafusion::common::DFSchema;
 use datafusion::error::Result as EngineResult;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, Operator};
+use datafusion::logical_expr::expr::{Cast, WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::planner::{
+    ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr,
+};
+use datafusion::logical_expr::{Expr, GetFieldAccess, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::functions;
 use super::operators;
-use super::typed::Known;
+use super::typed::{Known, field_of};
+use crate::error::{Error, SqlState};
+use crate::types::PgType;
 
 #[derive(Debug)]
 pub(super) struct PostgresExpressions;
@@ -22,18 +27,6 @@ impl ExprPlanner for PostgresExpressions {
     ) -> EngineResult<PlannerResult<RawBinaryExpr>> {
         if let Some(operator) = engine_operator(&expr.op) {
             let planned = operators::binary(expr.left, operator, expr.right, schema, None)?;
-            // the engine plans operators of arrays
-            if let Expr::BinaryExpr(binary) = &planned
-                && binary.op == Operator::StringConcat
-                && is_array_operation(&planned, schema)
-                && let Expr::BinaryExpr(binary) = planned
-            {
-                return Ok(PlannerResult::Original(RawBinaryExpr {
-                    op: expr.op,
-                    left: *binary.left,
-                    right: *binary.right,
-                }));
-            }
             return Ok(PlannerResult::Planned(planned));
         }
         let symbol = expr.op.to_string();
@@ -42,8 +35,13 @@ impl ExprPlanner for PostgresExpressions {
             operators::integer_literal(expr.right),
         );
         let known = (Known::of(&left, schema)?, Known::of(&right, schema)?);
-        if functions::is_operator(&symbol) && !is_array(known.0) && !is_array(known.1) {
-            let planned = operators::by_symbol(&symbol, (left, known.0), (right, known.1), None)?;
+        if symbol.ends_with(" any") || symbol.ends_with(" all") {
+            let planned = operators::of_array(&symbol, (left, known.0), (right, known.1), None)?;
+            return Ok(PlannerResult::Planned(planned));
+        }
+        if functions::is_operator(&symbol) {
+            let planned =
+                operators::by_symbol(&symbol, (left, known.0), (right, known.1), None)?;
             return Ok(PlannerResult::Planned(planned));
         }
         Ok(PlannerResult::Original(RawBinaryExpr {
@@ -51,6 +49,73 @@ impl ExprPlanner for PostgresExpressions {
             left,
             right,
         }))
+    }
+
+    fn plan_window(&self, expr: RawWindowExpr) -> EngineResult<PlannerResult<RawWindowExpr>> {
+        let pg_type = match expr.func_def.name() {
+            "row_number" | "rank" | "dense_rank" => PgType::INT8,
+            "ntile" => PgType::INT4,
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        let call = Expr::from(WindowFunction {
+            fun: expr.func_def,
+            params: WindowFunctionParams {
+                args: expr.args,
+                partition_by: expr.partition_by,
+                order_by: expr.order_by,
+                window_frame: expr.window_frame,
+                filter: expr.filter,
+                null_treatment: expr.null_treatment,
+                distinct: expr.distinct,
+            },
+        });
+        let cast = Cast::new_from_field(Box::new(call), field_of(pg_type, ""));
+        Ok(PlannerResult::Planned(Expr::Cast(cast)))
+    }
+
+    fn plan_field_access(
+        &self,
+        access: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> EngineResult<PlannerResult<RawFieldAccessExpr>> {
+        let RawFieldAccessExpr { field_access, expr } = access;
+        let own = Known::of(&expr, schema)?;
+        if own.is(PgType::JSONB) {
+            let (key, known) = match field_access {
+                GetFieldAccess::NamedStructField { name } => {
+                    (Expr::Literal(name, None), Known::Unknown)
+                }
+                GetFieldAccess::ListIndex { key } => {
+                    let key = operators::integer_literal(*key);
+                    let known = Known::of(&key, schema)?;
+                    (key, known)
+                }
+                GetFieldAccess::ListRange { .. } => {
+                    return Err(Error::new(
+                        SqlState::DATATYPE_MISMATCH,
+                        "jsonb subscript does not support slices",
+                    )
+                    .into());
+                }
+            };
+            let planned = operators::by_symbol("->", (expr, own), (key, known), None)?;
+            return Ok(PlannerResult::Planned(planned));
+        }
+        let array = own.pg_type().is_some_and(|t| t.element().is_some());
+        let call = match field_access {
+            GetFieldAccess::ListIndex { key } if array => {
+                functions::by_name("array_subscript").map(|f| f.call(vec![expr, *key]))
+            }
+            GetFieldAccess::ListRange { start, stop, .. } if array => {
+                functions::by_name("array_subscript_range")
+                    .map(|f| f.call(vec![expr, *start, *stop]))
+            }
+            field_access => {
+                return Ok(PlannerResult::Original(RawFieldAccessExpr { field_access, expr }));
+            }
+        };
+        let call = call.ok_or_else(|| Error::internal("array subscripts are not registered"))?;
+        Ok(PlannerResult::Planned(call))
     }
 
     fn plan_extract(&self, args: Vec<Expr>) -> EngineResult<PlannerResult<Vec<Expr>>> {
@@ -75,19 +140,6 @@ fn named(name: &str, args: Vec<Expr>) -> EngineResult<PlannerResult<Vec<Expr>>> 
         Some(function) => PlannerResult::Planned(function.call(args)),
         None => PlannerResult::Original(args),
     })
-}
-
-fn is_array(known: Known) -> bool {
-    known.pg_type().is_some_and(|t| t.element().is_some())
-}
-
-fn is_array_operation(expr: &Expr, schema: &DFSchema) -> bool {
-    let Expr::BinaryExpr(binary) = expr else {
-        return false;
-    };
-    [&binary.left, &binary.right]
-        .into_iter()
-        .any(|side| Known::of(side, schema).is_ok_and(is_array))
 }
 
 fn engine_operator(op: &BinaryOperator) -> Option<Operator> {

@@ -2,6 +2,7 @@
 //! (22P02, 22003). Dates and intervals are read by their own files.
 
 use super::calendar::Zone;
+use super::functions::json;
 use super::numeric::{self, Numeric};
 use super::typed::type_name;
 use super::value::{self, Value, out_of_range};
@@ -36,14 +37,11 @@ pub(super) fn parse(text: &str, pg_type: PgType, context: Context) -> Result<Val
         1184 => Value::TimestampTz(timestamp_in::timestamptz(text, context)?),
         1186 => Value::Interval(interval_in::parse(text)?),
         2950 => Value::Uuid(uuid(text).ok_or_else(bad)?),
-        114 | 3802 => {
-            let json: serde_json::Value =
-                serde_json::from_str(text).map_err(|error| bad_json(&error))?;
-            match pg_type.oid {
-                3802 => Value::Text(super::functions::json::jsonb_text(&json)),
-                _ => Value::Text(text.to_string()),
-            }
+        114 => {
+            json::check(text)?;
+            Value::Text(text.to_string())
         }
+        3802 => Value::Text(json::jsonb_text(text)?),
         _ => match pg_type.element() {
             Some(element) => Value::List(array(text, element, context)?),
             None => Value::Text(text.to_string()),
@@ -55,19 +53,8 @@ pub(super) fn parse(text: &str, pg_type: PgType, context: Context) -> Result<Val
 pub(super) fn invalid(pg_type: PgType, text: &str) -> Error {
     Error::new(
         SqlState::INVALID_TEXT_REPRESENTATION,
-        format!(
-            "invalid input syntax for type {}: \"{text}\"",
-            type_name(pg_type)
-        ),
+        format!("invalid input syntax for type {}: \"{text}\"", type_name(pg_type)),
     )
-}
-
-fn bad_json(error: &serde_json::Error) -> Error {
-    Error::new(
-        SqlState::INVALID_TEXT_REPRESENTATION,
-        "invalid input syntax for type json",
-    )
-    .with_detail(error.to_string())
 }
 
 fn too_large(text: &str, pg_type: PgType) -> Error {

@@ -39,7 +39,7 @@ impl Known {
         }
         match value {
             ScalarValue::Null | ScalarValue::Utf8(_) => Known::Unknown,
-            ScalarValue::Int64(Some(v)) if i32::try_from(*v).is_ok() => Known::Typed(PgType::INT4),
+            ScalarValue::Int64(Some(v)) if is_int4(*v) => Known::Typed(PgType::INT4),
             other => Known::Typed(PgType::nearest(&other.data_type())),
         }
     }
@@ -68,6 +68,12 @@ impl Known {
     }
 }
 
+/// Is a whole number of the client's text an integer? The sign is no part of
+/// it, so that the smallest integer is not.
+pub(super) fn is_int4(value: i64) -> bool {
+    value.unsigned_abs() <= i32::MAX.unsigned_abs().into()
+}
+
 /// A typed literal: it remembers its Postgres type.
 pub(super) fn typed_literal(value: ScalarValue, pg_type: PgType) -> Expr {
     let field = pg_type.tag(Field::new("", value.data_type(), true));
@@ -78,7 +84,13 @@ pub(super) fn typed_literal(value: ScalarValue, pg_type: PgType) -> Expr {
 pub(super) fn field_of(pg_type: PgType, name: &str) -> FieldRef {
     pg_type
         .field(name, true)
-        .unwrap_or_else(|| Field::new(name, datafusion::arrow::datatypes::DataType::Utf8View, true))
+        .unwrap_or_else(|| {
+            Field::new(
+                name,
+                datafusion::arrow::datatypes::DataType::Utf8View,
+                true,
+            )
+        })
         .into()
 }
 
@@ -121,10 +133,7 @@ pub(super) fn is_integer(pg_type: PgType) -> bool {
 
 /// Integers that name objects: they compare with integers and are carried as them.
 pub(super) fn is_object_id(pg_type: PgType) -> bool {
-    matches!(
-        pg_type.oid,
-        24 | 26 | 28 | 2202..=2206 | 3734 | 3769 | 4089 | 4096
-    )
+    matches!(pg_type.oid, 24 | 26 | 28 | 2202..=2206 | 3734 | 3769 | 4089 | 4096)
 }
 
 pub(super) fn is_float(pg_type: PgType) -> bool {
@@ -209,9 +218,7 @@ pub(super) fn common_type(types: &[Known]) -> Option<PgType> {
         if category(next) != category(common) {
             return None;
         }
-        if !is_preferred(common)
-            && casts_implicitly(common, next)
-            && !casts_implicitly(next, common)
+        if !is_preferred(common) && casts_implicitly(common, next) && !casts_implicitly(next, common)
         {
             common = widest_numeric(common, next);
         } else if casts_implicitly(next, common) {

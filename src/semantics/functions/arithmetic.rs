@@ -14,9 +14,10 @@ use datafusion::logical_expr::{ColumnarValue, Expr, Operator};
 
 use super::{Call, Overload, call_of, engine, strict, vector};
 use crate::error::{Error, Result, SqlState};
-use crate::semantics::numeric::division_by_zero;
-use crate::semantics::typed::type_name;
-use crate::semantics::value::{Value, out_of_range};
+use crate::semantics::casts::{self, Asked, cast_expr};
+use crate::semantics::numeric::{Numeric, division_by_zero};
+use crate::semantics::typed::{Known, type_name};
+use crate::semantics::value::{self, Value, out_of_range};
 use crate::types::PgType;
 
 const INT2: PgType = PgType::INT2;
@@ -53,6 +54,14 @@ pub(super) const OPERATORS: &[Overload] = &[
     vector("-", &[FLOAT8, FLOAT8], FLOAT8, float_subtract),
     vector("*", &[FLOAT8, FLOAT8], FLOAT8, float_multiply),
     vector("/", &[FLOAT8, FLOAT8], FLOAT8, float_divide),
+    engine("+", &[FLOAT4, FLOAT8], FLOAT8, |types, args| doubles("+", types, args)),
+    engine("+", &[FLOAT8, FLOAT4], FLOAT8, |types, args| doubles("+", types, args)),
+    engine("-", &[FLOAT4, FLOAT8], FLOAT8, |types, args| doubles("-", types, args)),
+    engine("-", &[FLOAT8, FLOAT4], FLOAT8, |types, args| doubles("-", types, args)),
+    engine("*", &[FLOAT4, FLOAT8], FLOAT8, |types, args| doubles("*", types, args)),
+    engine("*", &[FLOAT8, FLOAT4], FLOAT8, |types, args| doubles("*", types, args)),
+    engine("/", &[FLOAT4, FLOAT8], FLOAT8, |types, args| doubles("/", types, args)),
+    engine("/", &[FLOAT8, FLOAT4], FLOAT8, |types, args| doubles("/", types, args)),
     engine("+", &[NUMERIC, NUMERIC], NUMERIC, |types, args| {
         decimal(types, args, Operator::Plus, "numeric_add")
     }),
@@ -74,55 +83,33 @@ pub(super) const OPERATORS: &[Overload] = &[
     engine("^", &[NUMERIC, NUMERIC], NUMERIC, |types, args| {
         call_of("power", types.to_vec(), args)
     }),
-    strict(
-        "numeric_add",
-        &[NUMERIC, NUMERIC],
-        NUMERIC,
-        |_, row| match row {
-            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(b))),
-            _ => Err(misfit()),
-        },
-    ),
-    strict(
-        "numeric_sub",
-        &[NUMERIC, NUMERIC],
-        NUMERIC,
-        |_, row| match row {
-            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(&b.negate()))),
-            _ => Err(misfit()),
-        },
-    ),
-    strict(
-        "numeric_mul",
-        &[NUMERIC, NUMERIC],
-        NUMERIC,
-        |_, row| match row {
-            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.multiply(b))),
-            _ => Err(misfit()),
-        },
-    ),
-    strict(
-        "numeric_div",
-        &[NUMERIC, NUMERIC],
-        NUMERIC,
-        |_, row| match row {
-            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.divide(b)?)),
-            _ => Err(misfit()),
-        },
-    ),
-    strict(
-        "numeric_mod",
-        &[NUMERIC, NUMERIC],
-        NUMERIC,
-        |_, row| match row {
-            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.modulo(b)?)),
-            _ => Err(misfit()),
-        },
-    )
+    strict("numeric_add", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
+        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(b))),
+        _ => Err(misfit()),
+    }),
+    strict("numeric_sub", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
+        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(&b.negate()))),
+        _ => Err(misfit()),
+    }),
+    strict("numeric_mul", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
+        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.multiply(b))),
+        _ => Err(misfit()),
+    }),
+    strict("numeric_div", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
+        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.divide(b)?)),
+        _ => Err(misfit()),
+    }),
+    strict("numeric_mod", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
+        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.modulo(b)?)),
+        _ => Err(misfit()),
+    })
     .typed(|typing| match typing.types {
         [a, b] => modulo_type(*a, *b),
         _ => NUMERIC,
     }),
+    strict("bitnot", &[INT2], INT2, bit_not),
+    strict("bitnot", &[INT4], INT4, bit_not),
+    strict("bitnot", &[INT8], INT8, bit_not),
     strict("&", &[INT2, INT2], INT2, |_, row| match row {
         [Value::Int(a), Value::Int(b)] => Ok(Value::Int(a & b)),
         _ => Err(misfit()),
@@ -160,9 +147,7 @@ pub(super) const OPERATORS: &[Overload] = &[
         _ => Err(misfit()),
     }),
     strict("<<", &[INT4, INT4], INT4, |_, row| match row {
-        [Value::Int(a), Value::Int(b)] => {
-            Ok(Value::Int(i64::from((*a as i32).wrapping_shl(*b as u32))))
-        }
+        [Value::Int(a), Value::Int(b)] => Ok(Value::Int(i64::from((*a as i32).wrapping_shl(*b as u32)))),
         _ => Err(misfit()),
     }),
     strict("<<", &[INT8, INT4], INT8, |_, row| match row {
@@ -170,9 +155,7 @@ pub(super) const OPERATORS: &[Overload] = &[
         _ => Err(misfit()),
     }),
     strict(">>", &[INT4, INT4], INT4, |_, row| match row {
-        [Value::Int(a), Value::Int(b)] => {
-            Ok(Value::Int(i64::from((*a as i32).wrapping_shr(*b as u32))))
-        }
+        [Value::Int(a), Value::Int(b)] => Ok(Value::Int(i64::from((*a as i32).wrapping_shr(*b as u32)))),
         _ => Err(misfit()),
     }),
     strict(">>", &[INT8, INT4], INT8, |_, row| match row {
@@ -185,18 +168,39 @@ pub(super) fn misfit() -> Error {
     Error::internal("a function met arguments of other types than it takes")
 }
 
-/// The first argument stays a plain operation on decimals unless a side has
-/// no declared scale, or the result needs more digits than a carrier has.
+fn bit_not(_: &Call<'_>, row: &[Value]) -> Result<Value> {
+    match row {
+        [Value::Int(a)] => Ok(Value::Int(!a)),
+        _ => Err(misfit()),
+    }
+}
+
+/// real with double precision is computed in double precision.
+fn doubles(symbol: &str, types: &[PgType], args: Vec<Expr>) -> EngineResult<Expr> {
+    let args = args
+        .into_iter()
+        .zip(types)
+        .map(|(arg, own)| {
+            cast_expr(arg, Known::Typed(*own), FLOAT8, None, Asked::Implicitly)
+        })
+        .collect::<EngineResult<Vec<_>>>()?;
+    call_of(symbol, vec![FLOAT8, FLOAT8], args)
+}
+
+/// Stays a plain operation of the engine unless a side has no declared scale
+/// or the result needs more digits than a carrier has.
 fn decimal(
     types: &[PgType],
     args: Vec<Expr>,
     operator: Operator,
     exact: &str,
 ) -> EngineResult<Expr> {
-    let [Some(left), Some(right)] = [types.first(), types.get(1)].map(|t| t.and_then(bounds))
-    else {
+    let [Some(left), Some(right)] = [types.first(), types.get(1)].map(|t| t.and_then(bounds)) else {
         return call_of(exact, types.to_vec(), args);
     };
+    if args.iter().all(|arg| matches!(arg, Expr::Literal(..))) {
+        return constant(exact, types, args, operator, (left, right));
+    }
     let scale = match operator {
         Operator::Multiply => left.1 + right.1,
         _ => left.1.max(right.1),
@@ -208,8 +212,9 @@ fn decimal(
         Operator::Multiply => left.0 + right.0,
         _ => scale + (left.0 - left.1).max(right.0 - right.1) + 1,
     };
-    // products keep 38 digits, as sums of money need no more; past that scale they widen
-    let wide = scale > 38 || (digits > 38 && left.0.max(right.0) > 30);
+    // declared widths are far more than values need: products keep to 38 digits
+    // until both sides are wide, and fail there rather than wrap
+    let wide = scale > 38 || digits > 50;
     let mut args = args.into_iter();
     let (Some(a), Some(b)) = (args.next(), args.next()) else {
         return Err(misfit().into());
@@ -218,11 +223,31 @@ fn decimal(
         true => (widened(a, left), widened(b, right)),
         false => (a, b),
     };
-    Ok(Expr::BinaryExpr(BinaryExpr::new(
-        Box::new(a),
-        operator,
-        Box::new(b),
-    )))
+    Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(a), operator, Box::new(b))))
+}
+
+/// Constants are computed exactly and keep the scale of the result.
+fn constant(
+    exact: &str,
+    types: &[PgType],
+    args: Vec<Expr>,
+    operator: Operator,
+    (left, right): ((i32, i32), (i32, i32)),
+) -> EngineResult<Expr> {
+    let computed = call_of(exact, types.to_vec(), args)?;
+    let scale = match operator {
+        Operator::Multiply => left.1 + right.1,
+        _ => left.1.max(right.1),
+    };
+    match &computed {
+        Expr::Literal(value, _) => {
+            let row = value::read(&value::plain(&value.to_array()?)?, 0)?;
+            let Value::Numeric(number) = row else { return Ok(computed) };
+            let scaled = Numeric::new(number.at_scale(scale as u32), scale as u32);
+            Ok(casts::literal(Value::Numeric(scaled), NUMERIC)?)
+        }
+        _ => Ok(computed),
+    }
 }
 
 fn widened(expr: Expr, (precision, scale): (i32, i32)) -> Expr {
@@ -235,9 +260,9 @@ fn widened(expr: Expr, (precision, scale): (i32, i32)) -> Expr {
 
 /// Precision and scale of a numeric whose carrier has them.
 fn bounds(pg_type: &PgType) -> Option<(i32, i32)> {
-    pg_type.numeric_precision().filter(|(precision, scale)| {
-        (0..=76).contains(precision) && (0..=*precision).contains(scale)
-    })
+    pg_type
+        .numeric_precision()
+        .filter(|(precision, scale)| (0..=76).contains(precision) && (0..=*precision).contains(scale))
 }
 
 fn modulo_type(a: PgType, b: PgType) -> PgType {
@@ -277,9 +302,7 @@ fn modulo(call: &Call<'_>, args: &[ColumnarValue], _: usize) -> Result<ColumnarV
 }
 
 fn checked(call: &Call<'_>, args: &[ColumnarValue], kernel: Kernel) -> Result<ColumnarValue> {
-    let [left, right] = args else {
-        return Err(misfit());
-    };
+    let [left, right] = args else { return Err(misfit()) };
     let result = match (left, right) {
         (ColumnarValue::Array(a), ColumnarValue::Array(b)) => kernel(a, b),
         (ColumnarValue::Array(a), ColumnarValue::Scalar(b)) => kernel(a, &b.to_scalar()?),
@@ -298,9 +321,7 @@ fn checked(call: &Call<'_>, args: &[ColumnarValue], kernel: Kernel) -> Result<Co
 
 /// A scalar if all arguments were.
 fn back(array: ArrayRef, args: &[ColumnarValue]) -> Result<ColumnarValue> {
-    let scalar = args
-        .iter()
-        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+    let scalar = args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
     Ok(match scalar {
         true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
         false => ColumnarValue::Array(array),
@@ -364,13 +385,9 @@ fn floats(
     rows: usize,
     operation: impl Fn(f64, f64) -> Result<f64>,
 ) -> Result<ColumnarValue> {
-    let scalar = args
-        .iter()
-        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+    let scalar = args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
     let rows = if scalar { 1 } else { rows };
-    let [left, right] = args else {
-        return Err(misfit());
-    };
+    let [left, right] = args else { return Err(misfit()) };
     let (left, right) = (left.to_array(rows)?, right.to_array(rows)?);
     let array: ArrayRef = match left.data_type() {
         DataType::Float32 => std::sync::Arc::new(try_binary::<_, _, _, Float32Type>(

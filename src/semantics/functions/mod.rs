@@ -4,13 +4,19 @@
 //! here or becomes an expression of the engine's own.
 
 mod arithmetic;
+mod arrays;
+mod bytes;
 mod call;
 mod datetime;
 mod fields;
 pub(super) mod json;
+mod json_model;
 mod math;
+pub(super) mod regex;
 mod resolve;
+mod strings;
 mod temporal;
+mod to_char;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -26,24 +32,16 @@ use super::value::Value;
 use crate::error::Result;
 use crate::types::PgType;
 
+pub(super) use arrays::needs_array;
 pub(super) use call::{NamedFunction, ResolvedFunction, context_of, folded, row_wise};
 pub(super) use resolve::{
     Resolution, resolve_function, resolve_operator, unresolved_function, unresolved_operator,
 };
 
 /// Pseudo-types: any type; any array; the element of that array.
-pub(super) const ANY: PgType = PgType {
-    oid: 2276,
-    typmod: -1,
-};
-pub(super) const ANYARRAY: PgType = PgType {
-    oid: 2277,
-    typmod: -1,
-};
-pub(super) const ANYELEMENT: PgType = PgType {
-    oid: 2283,
-    typmod: -1,
-};
+pub(super) const ANY: PgType = PgType { oid: 2276, typmod: -1 };
+pub(super) const ANYARRAY: PgType = PgType { oid: 2277, typmod: -1 };
+pub(super) const ANYELEMENT: PgType = PgType { oid: 2283, typmod: -1 };
 
 /// One signature of a function or an operator.
 #[derive(Debug)]
@@ -173,10 +171,7 @@ pub(super) fn by_name(name: &str) -> Option<ScalarUDF> {
 
 /// A call of one overload by its name, with arguments that have its types.
 pub(super) fn call_of(name: &str, arguments: Vec<PgType>, args: Vec<Expr>) -> EngineResult<Expr> {
-    let types: Vec<Known> = arguments
-        .iter()
-        .map(|pg_type| Known::Typed(*pg_type))
-        .collect();
+    let types: Vec<Known> = arguments.iter().map(|pg_type| Known::Typed(*pg_type)).collect();
     let resolution = resolve_function(name, &types)?;
     call(resolution, args)
 }
@@ -224,9 +219,15 @@ pub(super) static BY_NAME: LazyLock<HashMap<&'static str, Vec<&'static Overload>
         let mut by_name: HashMap<&'static str, Vec<&'static Overload>> = HashMap::new();
         for family in [
             arithmetic::OPERATORS,
+            arrays::FUNCTIONS,
+            bytes::FUNCTIONS,
             datetime::FUNCTIONS,
+            json::FUNCTIONS,
             math::FUNCTIONS,
+            regex::FUNCTIONS,
+            strings::FUNCTIONS,
             temporal::OPERATORS,
+            to_char::FUNCTIONS,
         ] {
             for overload in family {
                 by_name.entry(overload.name).or_default().push(overload);
@@ -234,6 +235,12 @@ pub(super) static BY_NAME: LazyLock<HashMap<&'static str, Vec<&'static Overload>
         }
         by_name
     });
+
+/// What a call of a name that no function has stands for while planning: it
+/// fails with the types of its arguments in the message.
+pub(super) fn unknown(name: &str) -> ScalarUDF {
+    NamedFunction::new(name, &[]).into()
+}
 
 /// The functions to register: every name that SQL can call.
 pub(super) fn named() -> Vec<NamedFunction> {

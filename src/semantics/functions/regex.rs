@@ -1,0 +1,473 @@
+//! Regular expressions and SIMILAR TO (section 9.7 of the manual), on an
+//! engine without back references and lookaround: patterns that need them are
+//! refused, never matched otherwise.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use datafusion::common::ScalarValue;
+use datafusion::error::Result as EngineResult;
+use datafusion::logical_expr::expr::BinaryExpr;
+use datafusion::logical_expr::{Expr, Operator};
+use regex::{Captures, Regex};
+
+use super::arithmetic::misfit;
+use super::{Overload, call_of, engine, strict};
+use crate::error::{Error, Result, SqlState};
+use crate::semantics::value::Value;
+use crate::types::PgType;
+
+const TEXT: PgType = PgType::TEXT;
+const BOOL: PgType = PgType::BOOL;
+const INT4: PgType = PgType::INT4;
+const TEXTS: PgType = PgType::TEXT_ARRAY;
+
+pub(super) const FUNCTIONS: &[Overload] = &[
+    engine("~", &[TEXT, TEXT], BOOL, |types, args| matching(types, args, Operator::RegexMatch)),
+    engine("~*", &[TEXT, TEXT], BOOL, |types, args| matching(types, args, Operator::RegexIMatch)),
+    engine("!~", &[TEXT, TEXT], BOOL, |types, args| matching(types, args, Operator::RegexNotMatch)),
+    engine("!~*", &[TEXT, TEXT], BOOL, |types, args| {
+        matching(types, args, Operator::RegexNotIMatch)
+    }),
+    strict("textregexeq", &[TEXT, TEXT], BOOL, |_, row| is_match(row, "")),
+    strict("texticregexeq", &[TEXT, TEXT], BOOL, |_, row| is_match(row, "i")),
+    strict("regexp_like", &[TEXT, TEXT], BOOL, |_, row| is_match(row, "")),
+    strict("regexp_like", &[TEXT, TEXT, TEXT], BOOL, |_, row| match row {
+        [text, pattern, Value::Text(flags)] => {
+            is_match(&[text.clone(), pattern.clone()], flags)
+        }
+        _ => Err(misfit()),
+    }),
+    strict("regexp_count", &[TEXT, TEXT], INT4, |_, row| match row {
+        [Value::Text(text), Value::Text(pattern)] => {
+            with_regex(pattern, "", |regex| Ok(Value::Int(regex.find_iter(text).count() as i64)))
+        }
+        _ => Err(misfit()),
+    }),
+    strict("regexp_replace", &[TEXT, TEXT, TEXT], TEXT, replace),
+    strict("regexp_replace", &[TEXT, TEXT, TEXT, TEXT], TEXT, replace),
+    strict("regexp_match", &[TEXT, TEXT], TEXTS, first_match),
+    strict("regexp_match", &[TEXT, TEXT, TEXT], TEXTS, first_match),
+    strict("regexp_substr", &[TEXT, TEXT], TEXT, |_, row| match row {
+        [Value::Text(text), Value::Text(pattern)] => with_regex(pattern, "", |regex| {
+            Ok(regex.find(text).map_or(Value::Null, |found| Value::Text(found.as_str().into())))
+        }),
+        _ => Err(misfit()),
+    }),
+    strict("regexp_split_to_array", &[TEXT, TEXT], TEXTS, split),
+    strict("regexp_split_to_array", &[TEXT, TEXT, TEXT], TEXTS, split),
+    strict("substring", &[TEXT, TEXT], TEXT, |_, row| match row {
+        [Value::Text(text), Value::Text(pattern)] => with_regex(pattern, "", |regex| {
+            let Some(found) = regex.captures(text) else { return Ok(Value::Null) };
+            // the first group if there is one
+            let part = if regex.captures_len() > 1 { found.get(1) } else { found.get(0) };
+            Ok(part.map_or(Value::Null, |part| Value::Text(part.as_str().into())))
+        }),
+        _ => Err(misfit()),
+    }),
+    strict("similar_to_escape", &[TEXT], TEXT, |_, row| match row {
+        [Value::Text(pattern)] => Ok(Value::Text(similar(pattern, Some('\\'))?)),
+        _ => Err(misfit()),
+    }),
+];
+
+/// A constant pattern becomes one of the engine's own, others are matched row by row.
+fn matching(types: &[PgType], args: Vec<Expr>, operator: Operator) -> EngineResult<Expr> {
+    let flags = match operator {
+        Operator::RegexIMatch | Operator::RegexNotIMatch => "i",
+        _ => "",
+    };
+    let mut args = args;
+    if let Some(Expr::Literal(ScalarValue::Utf8View(Some(pattern)) | ScalarValue::Utf8(Some(pattern)), _)) =
+        args.get(1)
+    {
+        let pattern = translated(pattern, flags)?;
+        compile(&pattern)?;
+        let literal = Expr::Literal(ScalarValue::Utf8View(Some(pattern)), None);
+        let text = args.swap_remove(0);
+        // the flag is in the pattern
+        let operator = match operator {
+            Operator::RegexIMatch => Operator::RegexMatch,
+            Operator::RegexNotIMatch => Operator::RegexNotMatch,
+            other => other,
+        };
+        return Ok(Expr::BinaryExpr(BinaryExpr::new(
+            Box::new(text),
+            operator,
+            Box::new(literal),
+        )));
+    }
+    let name = if flags.is_empty() { "textregexeq" } else { "texticregexeq" };
+    let call = call_of(name, types.to_vec(), args)?;
+    Ok(match operator {
+        Operator::RegexNotMatch | Operator::RegexNotIMatch => Expr::Not(Box::new(call)),
+        _ => call,
+    })
+}
+
+fn is_match(row: &[Value], flags: &str) -> Result<Value> {
+    match row {
+        [Value::Text(text), Value::Text(pattern)] => {
+            with_regex(pattern, flags, |regex| Ok(Value::Bool(regex.is_match(text))))
+        }
+        _ => Err(misfit()),
+    }
+}
+
+fn replace(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
+    let (text, pattern, replacement, flags) = match row {
+        [Value::Text(text), Value::Text(pattern), Value::Text(replacement)] => {
+            (text, pattern, replacement, "")
+        }
+        [
+            Value::Text(text),
+            Value::Text(pattern),
+            Value::Text(replacement),
+            Value::Text(flags),
+        ] => (text, pattern, replacement, flags.as_str()),
+        _ => return Err(misfit()),
+    };
+    let count = if flags.contains('g') { 0 } else { 1 };
+    with_regex(pattern, flags, |regex| {
+        let replaced =
+            regex.replacen(text, count, |found: &Captures<'_>| substituted(found, replacement));
+        Ok(Value::Text(replaced.into_owned()))
+    })
+}
+
+/// `\1` to `\9` are groups, `\&` the whole match, `\\` a backslash.
+fn substituted(found: &Captures<'_>, replacement: &str) -> String {
+    let mut out = String::new();
+    let mut chars = replacement.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('&') => out.push_str(found.get(0).map_or("", |part| part.as_str())),
+            Some(digit @ '1'..='9') => {
+                let group = digit.to_digit(10).unwrap_or(0) as usize;
+                out.push_str(found.get(group).map_or("", |part| part.as_str()));
+            }
+            Some('\\') => out.push('\\'),
+            Some(other) => {
+                out.push('\\');
+                out.push(other);
+            }
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
+fn first_match(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
+    let (text, pattern, flags) = text_pattern_flags(row)?;
+    if flags.contains('g') {
+        return Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            "regexp_match() does not support the \"global\" option",
+        )
+        .with_hint("Use the regexp_matches function instead."));
+    }
+    with_regex(pattern, flags, |regex| {
+        Ok(regex.captures(text).map_or(Value::Null, |found| groups(&found)))
+    })
+}
+
+fn groups(found: &Captures<'_>) -> Value {
+    let text = |part: Option<regex::Match<'_>>| {
+        part.map_or(Value::Null, |part| Value::Text(part.as_str().into()))
+    };
+    Value::List(match found.len() {
+        1 => vec![text(found.get(0))],
+        _ => found.iter().skip(1).map(text).collect(),
+    })
+}
+
+fn split(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
+    let (text, pattern, flags) = text_pattern_flags(row)?;
+    with_regex(pattern, flags, |regex| {
+        let mut parts = Vec::new();
+        let mut last = 0;
+        for found in regex.find_iter(text) {
+            // an empty match at either end splits nothing
+            if found.is_empty() && (found.start() == 0 || found.start() >= text.len()) {
+                continue;
+            }
+            parts.push(Value::Text(text[last..found.start()].into()));
+            last = found.end();
+        }
+        parts.push(Value::Text(text[last..].into()));
+        Ok(Value::List(parts))
+    })
+}
+
+fn text_pattern_flags(row: &[Value]) -> Result<(&str, &str, &str)> {
+    match row {
+        [Value::Text(text), Value::Text(pattern)] => Ok((text, pattern, "")),
+        [Value::Text(text), Value::Text(pattern), Value::Text(flags)] => Ok((text, pattern, flags)),
+        _ => Err(misfit()),
+    }
+}
+
+thread_local! {
+    /// Compiled patterns of this thread; dropped together when there are many.
+    static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::default();
+}
+
+const MANY: usize = 100;
+
+fn with_regex<T>(pattern: &str, flags: &str, run: impl FnOnce(&Regex) -> Result<T>) -> Result<T> {
+    let translated = translated(pattern, flags)?;
+    let known = COMPILED.with_borrow(|compiled| compiled.get(&translated).cloned());
+    let regex = match known {
+        Some(regex) => regex,
+        None => {
+            let regex = compile(&translated)?;
+            COMPILED.with_borrow_mut(|compiled| {
+                if compiled.len() >= MANY {
+                    compiled.clear();
+                }
+                compiled.insert(translated, regex.clone());
+            });
+            regex
+        }
+    };
+    run(&regex)
+}
+
+fn compile(translated: &str) -> Result<Regex> {
+    Regex::new(translated).map_err(|error| {
+        let text = error.to_string();
+        let what = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        invalid(what)
+    })
+}
+
+fn invalid(what: &str) -> Error {
+    Error::new(
+        SqlState::INVALID_REGULAR_EXPRESSION,
+        format!("invalid regular expression: {what}"),
+    )
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::unsupported(format!("regular expressions with {what} are not supported here"))
+}
+
+/// The pattern in the engine's own syntax, flags included.
+fn translated(pattern: &str, flags: &str) -> Result<String> {
+    let mut modes = Modes::default();
+    for flag in flags.chars() {
+        modes.set(flag)?;
+    }
+    let mut rest = pattern;
+    if let Some(literal) = rest.strip_prefix("***=") {
+        return Ok(format!("{}{}", modes.prefix(), regex::escape(literal)));
+    }
+    rest = rest.strip_prefix("***:").unwrap_or(rest);
+    // embedded options stand at the start: (?i)
+    if let Some(options) = rest.strip_prefix("(?")
+        && let Some((letters, after)) = options.split_once(')')
+        && !letters.is_empty()
+        && letters.chars().all(|c| c.is_ascii_lowercase())
+    {
+        for flag in letters.chars() {
+            modes.set(flag)?;
+        }
+        rest = after;
+    }
+    if modes.literal {
+        return Ok(format!("{}{}", modes.prefix(), regex::escape(rest)));
+    }
+    Ok(format!("{}{}", modes.prefix(), body(rest)?))
+}
+
+#[derive(Default)]
+struct Modes {
+    ignore_case: bool,
+    /// `.` and `[^…]` stop at newlines.
+    dot_stops: bool,
+    /// `^` and `$` match at newlines.
+    lines: bool,
+    expanded: bool,
+    literal: bool,
+}
+
+impl Modes {
+    fn set(&mut self, flag: char) -> Result<()> {
+        match flag {
+            'g' => {}
+            'i' => self.ignore_case = true,
+            'c' => self.ignore_case = false,
+            'n' | 'm' => (self.dot_stops, self.lines) = (true, true),
+            'p' => (self.dot_stops, self.lines) = (true, false),
+            's' => (self.dot_stops, self.lines) = (false, false),
+            'w' => (self.dot_stops, self.lines) = (false, true),
+            'x' => self.expanded = true,
+            't' => self.expanded = false,
+            'q' => self.literal = true,
+            'e' => {}
+            'b' => return Err(unsupported("basic syntax")),
+            other => {
+                return Err(Error::new(
+                    SqlState::INVALID_PARAMETER_VALUE,
+                    format!("invalid regular expression option: \"{other}\""),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn prefix(&self) -> String {
+        let mut letters = String::new();
+        for (on, letter) in [
+            (self.ignore_case, 'i'),
+            (!self.dot_stops, 's'),
+            (self.lines, 'm'),
+            (self.expanded, 'x'),
+        ] {
+            if on {
+                letters.push(letter);
+            }
+        }
+        if letters.is_empty() { String::new() } else { format!("(?{letters})") }
+    }
+}
+
+fn body(pattern: &str) -> Result<String> {
+    let mut out = String::with_capacity(pattern.len() + 8);
+    let mut chars = pattern.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('1'..='9') => return Err(unsupported("back references")),
+                Some('m') => out.push_str("\\b{start}"),
+                Some('M') => out.push_str("\\b{end}"),
+                Some('y') => out.push_str("\\b"),
+                Some('Y') => out.push_str("\\B"),
+                Some('Z') => out.push_str("\\z"),
+                Some('A') => out.push_str("\\A"),
+                Some('e') => out.push_str("\\x1b"),
+                Some('B') => out.push_str("\\\\"),
+                Some(known @ ('d' | 'D' | 's' | 'S' | 'w' | 'W' | 'n' | 't' | 'r' | 'f' | 'v' | 'a' | 'x' | 'u' | 'U')) => {
+                    out.push('\\');
+                    out.push(known);
+                }
+                Some(other) if other.is_ascii_alphanumeric() => {
+                    return Err(invalid("invalid escape \\ sequence"));
+                }
+                Some(other) => out.push_str(&regex::escape(&other.to_string())),
+                None => return Err(invalid("invalid escape \\ sequence")),
+            },
+            '(' => {
+                out.push('(');
+                if chars.next_if_eq(&'?').is_some() {
+                    match chars.next() {
+                        Some(':') => out.push_str("?:"),
+                        Some('=' | '!' | '<') => return Err(unsupported("lookaround")),
+                        _ => return Err(invalid("quantifier operand invalid")),
+                    }
+                }
+            }
+            '[' => bracket(&mut chars, &mut out)?,
+            other => out.push(other),
+        }
+    }
+    Ok(out)
+}
+
+/// A bracket expression: `[` and `&&`, `--`, `~~` mean nothing inside it here.
+fn bracket(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) -> Result<()> {
+    let mut inside = String::new();
+    let unbalanced = || invalid("brackets [] not balanced");
+    if chars.next_if_eq(&'^').is_some() {
+        inside.push('^');
+    }
+    if chars.next_if_eq(&']').is_some() {
+        inside.push_str("\\]");
+    }
+    loop {
+        match chars.next().ok_or_else(unbalanced)? {
+            ']' => break,
+            '[' => match chars.peek() {
+                Some(':') => {
+                    inside.push('[');
+                    loop {
+                        let c = chars.next().ok_or_else(unbalanced)?;
+                        inside.push(c);
+                        if c == ']' {
+                            break;
+                        }
+                    }
+                }
+                Some('.' | '=') => return Err(unsupported("collating elements")),
+                _ => inside.push_str("\\["),
+            },
+            '\\' => match chars.next().ok_or_else(unbalanced)? {
+                c if c.is_ascii_alphanumeric() => {
+                    inside.push('\\');
+                    inside.push(c);
+                }
+                c => inside.push_str(&regex::escape(&c.to_string())),
+            },
+            c @ ('&' | '~') => {
+                inside.push('\\');
+                inside.push(c);
+            }
+            c => inside.push(c),
+        }
+    }
+    match inside.as_str() {
+        "[:<:]" => out.push_str("\\b{start}"),
+        "[:>:]" => out.push_str("\\b{end}"),
+        _ => {
+            out.push('[');
+            out.push_str(&inside);
+            out.push(']');
+        }
+    }
+    Ok(())
+}
+
+/// A SIMILAR TO pattern as a regular expression of Postgres's own syntax.
+pub(in crate::semantics) fn similar(pattern: &str, escape: Option<char>) -> Result<String> {
+    let mut out = String::from("^(?:");
+    let mut chars = pattern.chars();
+    let mut in_brackets = false;
+    while let Some(c) = chars.next() {
+        if Some(c) == escape {
+            let next = chars.next().ok_or_else(|| {
+                Error::new(
+                    SqlState::INVALID_ESCAPE_SEQUENCE,
+                    "invalid escape sequence",
+                )
+            })?;
+            out.push_str(&regex::escape(&next.to_string()));
+        } else if in_brackets {
+            in_brackets = c != ']';
+            if c == '\\' {
+                out.push('\\');
+            }
+            out.push(c);
+        } else {
+            match c {
+                '[' => {
+                    in_brackets = true;
+                    out.push(c);
+                }
+                '%' => out.push_str(".*"),
+                '_' => out.push('.'),
+                '(' => out.push_str("(?:"),
+                '.' | '^' | '$' | '\\' => {
+                    out.push('\\');
+                    out.push(c);
+                }
+                other => out.push(other),
+            }
+        }
+    }
+    out.push_str(")$");
+    Ok(out)
+}
