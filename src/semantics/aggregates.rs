@@ -54,7 +54,10 @@ pub(super) fn planned() -> Vec<AggregateUDF> {
 /// The exact quotient that avg shows.
 const QUOTIENT: PgType = PgType::NUMERIC;
 /// A count as a numeric.
-const COUNT: PgType = PgType { oid: 1700, typmod: (19 << 16) + 4 };
+const COUNT: PgType = PgType {
+    oid: 1700,
+    typmod: (19 << 16) + 4,
+};
 
 impl Planned {
     fn result(&self, own: PgType) -> Option<PgType> {
@@ -160,9 +163,16 @@ fn rewrite_aggregate(aggregate: Aggregate) -> EngineResult<LogicalPlan> {
     }
     let lower = Aggregate::try_new(input, aggregate.group_expr, parts.exprs)?;
     let lower = Arc::new(LogicalPlan::Aggregate(lower));
-    let mut columns: Vec<Expr> = schema.columns().into_iter().take(groups).map(Expr::Column).collect();
+    let mut columns: Vec<Expr> = schema
+        .columns()
+        .into_iter()
+        .take(groups)
+        .map(Expr::Column)
+        .collect();
     columns.extend(results);
-    Ok(LogicalPlan::Projection(Projection::try_new(columns, lower)?))
+    Ok(LogicalPlan::Projection(Projection::try_new(
+        columns, lower,
+    )?))
 }
 
 fn rewrite_window(window: Window) -> EngineResult<LogicalPlan> {
@@ -172,12 +182,18 @@ fn rewrite_window(window: Window) -> EngineResult<LogicalPlan> {
     for expr in &window.window_expr {
         results.push(parts.result(expr, input.schema())?);
     }
-    let mut columns: Vec<Expr> =
-        input.schema().columns().into_iter().map(Expr::Column).collect();
+    let mut columns: Vec<Expr> = input
+        .schema()
+        .columns()
+        .into_iter()
+        .map(Expr::Column)
+        .collect();
     let lower = Window::try_new(parts.exprs, input)?;
     columns.extend(results);
     let lower = Arc::new(LogicalPlan::Window(lower));
-    Ok(LogicalPlan::Projection(Projection::try_new(columns, lower)?))
+    Ok(LogicalPlan::Projection(Projection::try_new(
+        columns, lower,
+    )?))
 }
 
 /// The aggregates below, each once, under names of their own.
@@ -188,11 +204,7 @@ struct Parts {
 
 impl Parts {
     /// What one output column is, computed from the parts.
-    fn result(
-        &mut self,
-        expr: &Expr,
-        schema: &datafusion::common::DFSchema,
-    ) -> EngineResult<Expr> {
+    fn result(&mut self, expr: &Expr, schema: &datafusion::common::DFSchema) -> EngineResult<Expr> {
         let (relation, name) = expr.qualified_name();
         let inner = match expr {
             Expr::Alias(alias) => alias.expr.as_ref(),
@@ -241,15 +253,22 @@ impl Parts {
                 let count = self.part(with(expr, count_udaf(), argument));
                 let sum_type = match own.oid {
                     21 | 23 => PgType::numeric(19, 0),
-                    _ => Planned { kind: Kind::Sum, signature: Signature::user_defined(Volatility::Immutable) }
-                        .result(own)
-                        .unwrap_or(PgType::NUMERIC),
+                    _ => Planned {
+                        kind: Kind::Sum,
+                        signature: Signature::user_defined(Volatility::Immutable),
+                    }
+                    .result(own)
+                    .unwrap_or(PgType::NUMERIC),
                 };
                 let sum = match own.oid {
                     21 | 23 => cast(sum, sum_type),
                     _ => sum,
                 };
-                functions::call_of("numeric_div", vec![sum_type, COUNT], vec![sum, cast(count, COUNT)])?
+                functions::call_of(
+                    "numeric_div",
+                    vec![sum_type, COUNT],
+                    vec![sum, cast(count, COUNT)],
+                )?
             }
         })
     }
@@ -273,7 +292,10 @@ fn with(expr: &Expr, function: Arc<AggregateUDF>, argument: Expr) -> Expr {
         Expr::AggregateFunction(call) => {
             let mut params = call.params.clone();
             params.args = vec![argument];
-            Expr::AggregateFunction(AggregateFunction { func: function, params })
+            Expr::AggregateFunction(AggregateFunction {
+                func: function,
+                params,
+            })
         }
         Expr::WindowFunction(call) => {
             let mut params = call.params.clone();
@@ -299,4 +321,3 @@ fn summable(argument: Expr, own: PgType) -> Expr {
 fn cast(expr: Expr, target: PgType) -> Expr {
     Expr::Cast(Cast::new_from_field(Box::new(expr), field_of(target, "")))
 }
-

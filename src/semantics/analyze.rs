@@ -87,7 +87,9 @@ impl Session {
         let empty = DFSchema::empty();
         for expr in values.iter_mut().flatten() {
             let taken = std::mem::take(expr);
-            *expr = taken.transform_up(|expr| self.expression(expr, &empty))?.data;
+            *expr = taken
+                .transform_up(|expr| self.expression(expr, &empty))?
+                .data;
         }
         let columns = schema.fields().len();
         for column in 0..columns {
@@ -117,7 +119,13 @@ impl Session {
             Expr::Literal(..) => operators::integer_literal(expr),
             Expr::Cast(Cast { expr, field }) => {
                 let known = Known::of(&expr, schema)?;
-                cast_expr(*expr, known, PgType::of(&field), Some(self.context), Asked::Explicitly)?
+                cast_expr(
+                    *expr,
+                    known,
+                    PgType::of(&field),
+                    Some(self.context),
+                    Asked::Explicitly,
+                )?
             }
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
                 self.binary(*left, op, *right, schema)?
@@ -154,12 +162,20 @@ impl Session {
         schema: &DFSchema,
     ) -> EngineResult<Expr> {
         if matches!(op, Operator::And | Operator::Or) {
-            return Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))));
+            return Ok(Expr::BinaryExpr(BinaryExpr::new(
+                Box::new(left),
+                op,
+                Box::new(right),
+            )));
         }
         // an operator that planning has settled keeps its shape
         let arithmetic = matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply);
         if arithmetic && is_decimal(&left, schema)? && is_decimal(&right, schema)? {
-            return Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))));
+            return Ok(Expr::BinaryExpr(BinaryExpr::new(
+                Box::new(left),
+                op,
+                Box::new(right),
+            )));
         }
         operators::binary(left, op, right, schema, Some(self.context))
     }
@@ -186,7 +202,11 @@ impl Session {
 
     /// Each member is compared as `=` would compare it.
     fn in_list(&self, list: InList, schema: &DFSchema) -> EngineResult<Expr> {
-        let InList { expr, list, negated } = list;
+        let InList {
+            expr,
+            list,
+            negated,
+        } = list;
         let known = Known::of(&expr, schema)?;
         let members = list
             .iter()
@@ -198,13 +218,20 @@ impl Session {
         let mut plain = Vec::with_capacity(list.len());
         let mut others: Option<Expr> = None;
         for (member, member_known) in list.into_iter().zip(members) {
-            let operator = if negated { Operator::NotEq } else { Operator::Eq };
-            let compared =
-                operators::binary((*expr).clone(), operator, member, schema, Some(self.context))?;
+            let operator = if negated {
+                Operator::NotEq
+            } else {
+                Operator::Eq
+            };
+            let compared = operators::binary(
+                (*expr).clone(),
+                operator,
+                member,
+                schema,
+                Some(self.context),
+            )?;
             match compared {
-                Expr::BinaryExpr(binary)
-                    if binary.left == expr && binary.op == operator =>
-                {
+                Expr::BinaryExpr(binary) if binary.left == expr && binary.op == operator => {
                     plain.push(*binary.right);
                 }
                 other => {
@@ -218,7 +245,11 @@ impl Session {
             let _ = (member_known, own);
         }
         let rest = (!plain.is_empty()).then(|| {
-            Expr::InList(InList { expr, list: plain, negated })
+            Expr::InList(InList {
+                expr,
+                list: plain,
+                negated,
+            })
         });
         Ok(match (rest, others) {
             (Some(list), None) => list,
@@ -243,11 +274,20 @@ impl Session {
             .zip(members)
             .map(|(member, known)| self.cast(member, *known, target))
             .collect::<EngineResult<Vec<_>>>()?;
-        Ok(Expr::InList(InList { expr: Box::new(expr), list, negated }))
+        Ok(Expr::InList(InList {
+            expr: Box::new(expr),
+            list,
+            negated,
+        }))
     }
 
     fn between(&self, between: Between, schema: &DFSchema) -> EngineResult<Expr> {
-        let Between { expr, negated, low, high } = between;
+        let Between {
+            expr,
+            negated,
+            low,
+            high,
+        } = between;
         let context = Some(self.context);
         let (lower, upper) = match negated {
             false => (Operator::GtEq, Operator::LtEq),
@@ -291,7 +331,10 @@ impl Session {
     }
 
     fn like(&self, like: Like, schema: &DFSchema) -> EngineResult<Expr> {
-        let known = (Known::of(&like.expr, schema)?, Known::of(&like.pattern, schema)?);
+        let known = (
+            Known::of(&like.expr, schema)?,
+            Known::of(&like.pattern, schema)?,
+        );
         let text = |known: Known| known.pg_type().is_none_or(|t| is_text(t) || t.oid == 17);
         if !text(known.0) || !text(known.1) {
             let symbol = match (like.case_insensitive, like.negated) {
@@ -308,10 +351,9 @@ impl Session {
     /// SIMILAR TO is a regular expression with another syntax.
     fn similar(&self, like: Like, schema: &DFSchema) -> EngineResult<Expr> {
         let Some(pattern) = text_literal(&like.pattern) else {
-            return Err(Error::unsupported(
-                "SIMILAR TO is supported with constant patterns only",
-            )
-            .into());
+            return Err(
+                Error::unsupported("SIMILAR TO is supported with constant patterns only").into(),
+            );
         };
         let pattern = similar(pattern, Some(like.escape_char.unwrap_or('\\')))?;
         let pattern = Expr::Literal(ScalarValue::Utf8(Some(pattern)), None);
@@ -323,7 +365,12 @@ impl Session {
 
     fn call(&self, call: ScalarFunction, schema: &DFSchema) -> EngineResult<Expr> {
         let name = call.func.name().to_string();
-        if call.func.inner().downcast_ref::<functions::NamedFunction>().is_some() {
+        if call
+            .func
+            .inner()
+            .downcast_ref::<functions::NamedFunction>()
+            .is_some()
+        {
             let args = self.with_types(call.args, schema)?;
             let known: Vec<Known> = args.iter().map(|(_, known)| *known).collect();
             let resolution = functions::resolve_function(&name, &known)?;
@@ -364,11 +411,7 @@ impl Session {
         Ok(folded(expr, &self.options))
     }
 
-    fn with_types(
-        &self,
-        args: Vec<Expr>,
-        schema: &DFSchema,
-    ) -> EngineResult<Vec<(Expr, Known)>> {
+    fn with_types(&self, args: Vec<Expr>, schema: &DFSchema) -> EngineResult<Vec<(Expr, Known)>> {
         args.into_iter()
             .map(|arg| {
                 let known = Known::of(&arg, schema)?;
@@ -395,7 +438,10 @@ impl Session {
             .into_iter()
             .map(|(arg, known)| self.cast(arg, known, target))
             .collect::<EngineResult<Vec<_>>>()?;
-        Ok(Expr::ScalarFunction(ScalarFunction { func: call.func, args }))
+        Ok(Expr::ScalarFunction(ScalarFunction {
+            func: call.func,
+            args,
+        }))
     }
 }
 
@@ -416,7 +462,11 @@ fn mismatch(what: &str, known: &[Known]) -> Error {
     };
     Error::new(
         SqlState::DATATYPE_MISMATCH,
-        format!("{what} types {} and {} cannot be matched", type_name(a), type_name(b)),
+        format!(
+            "{what} types {} and {} cannot be matched",
+            type_name(a),
+            type_name(b)
+        ),
     )
 }
 
@@ -432,11 +482,18 @@ fn text_literal(expr: &Expr) -> Option<&str> {
 /// The engine knows one escape character, the backslash.
 fn escaped(like: Like) -> EngineResult<Expr> {
     let escape = match like.escape_char {
-        None | Some('\\') => return Ok(Expr::Like(Like { escape_char: None, ..like })),
+        None | Some('\\') => {
+            return Ok(Expr::Like(Like {
+                escape_char: None,
+                ..like
+            }));
+        }
         Some(escape) => escape,
     };
     let Some(pattern) = text_literal(&like.pattern) else {
-        return Err(Error::unsupported("LIKE … ESCAPE is supported with constant patterns only").into());
+        return Err(
+            Error::unsupported("LIKE … ESCAPE is supported with constant patterns only").into(),
+        );
     };
     let mut out = String::with_capacity(pattern.len());
     let mut chars = pattern.chars();
@@ -460,7 +517,11 @@ fn escaped(like: Like) -> EngineResult<Expr> {
         }
     }
     let pattern = Expr::Literal(ScalarValue::Utf8(Some(out)), None);
-    Ok(Expr::Like(Like { pattern: Box::new(pattern), escape_char: None, ..like }))
+    Ok(Expr::Like(Like {
+        pattern: Box::new(pattern),
+        escape_char: None,
+        ..like
+    }))
 }
 
 /// The engine wants the cells of a column to have the same metadata.

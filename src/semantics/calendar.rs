@@ -39,7 +39,11 @@ pub(super) fn civil(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -176,7 +180,10 @@ impl Zone {
 
     pub(super) fn known(name: &str) -> Option<Zone> {
         let upper = name.to_ascii_uppercase();
-        if matches!(upper.as_str(), "UTC" | "GMT" | "Z" | "ZULU" | "UCT" | "UNIVERSAL") {
+        if matches!(
+            upper.as_str(),
+            "UTC" | "GMT" | "Z" | "ZULU" | "UCT" | "UNIVERSAL"
+        ) {
             return Some(Zone::Fixed(0));
         }
         if let Some(seconds) = abbreviation(&upper) {
@@ -281,7 +288,10 @@ pub(super) fn offset(text: &str) -> Option<i32> {
             parts[0][4..].parse().ok()?,
         ],
         (1, _) => return None,
-        _ => parts.iter().map(|part| part.parse().ok()).collect::<Option<_>>()?,
+        _ => parts
+            .iter()
+            .map(|part| part.parse().ok())
+            .collect::<Option<_>>()?,
     };
     let hours = numbers[0];
     let minutes = numbers.get(1).copied().unwrap_or(0);

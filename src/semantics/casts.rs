@@ -23,7 +23,9 @@ use super::functions::{context_of, row_wise};
 use super::numeric::Numeric;
 use super::text_in::{self, Context};
 use super::text_out;
-use super::typed::{self, Known, field_of, is_float, is_integer, is_numeric, is_text, type_name, typed_literal};
+use super::typed::{
+    self, Known, field_of, is_float, is_integer, is_numeric, is_text, type_name, typed_literal,
+};
 use super::value::{self, Value, out_of_range};
 use crate::error::{Error, Result, SqlState};
 use crate::types::PgType;
@@ -45,9 +47,7 @@ pub(super) fn cast_expr(
     asked: Asked,
 ) -> EngineResult<Expr> {
     match (expr, from) {
-        (Expr::Alias(alias), from) => {
-            cast_expr(*alias.expr, from, target, context, asked)
-        }
+        (Expr::Alias(alias), from) => cast_expr(*alias.expr, from, target, context, asked),
         (Expr::Placeholder(Placeholder { id, field: None }), _) => Ok(Expr::Placeholder(
             Placeholder::new_with_field(id, Some(field_of(target, ""))),
         )),
@@ -114,7 +114,10 @@ pub(super) fn literal(value: Value, target: PgType) -> Result<Expr> {
     }
     let field = field_of(target, "");
     let array = value::build(vec![value], field.data_type())?;
-    Ok(typed_literal(ScalarValue::try_from_array(&array, 0)?, target))
+    Ok(typed_literal(
+        ScalarValue::try_from_array(&array, 0)?,
+        target,
+    ))
 }
 
 fn narrow_numeric(number: &Numeric) -> Option<PgType> {
@@ -130,7 +133,12 @@ pub(super) fn depends_on_session(pg_type: PgType) -> bool {
     element.oid == PgType::TIMESTAMPTZ.oid
 }
 
-fn typed_cast(expr: Expr, from: PgType, to: PgType, context: Option<Context>) -> EngineResult<Expr> {
+fn typed_cast(
+    expr: Expr,
+    from: PgType,
+    to: PgType,
+    context: Option<Context>,
+) -> EngineResult<Expr> {
     if from == to || (from.oid == to.oid && to.typmod == -1) {
         return Ok(expr);
     }
@@ -143,7 +151,10 @@ fn typed_cast(expr: Expr, from: PgType, to: PgType, context: Option<Context>) ->
     }
     if keeps_value(from, to) {
         if let Expr::Literal(value, _) = &expr {
-            return Ok(typed_literal(value.cast_to(field_of(to, "").data_type())?, to));
+            return Ok(typed_literal(
+                value.cast_to(field_of(to, "").data_type())?,
+                to,
+            ));
         }
         return Ok(plain_cast(expr, to));
     }
@@ -168,7 +179,11 @@ fn keeps_value(from: PgType, to: PgType) -> bool {
         21 => Some((5, 0)),
         23 => Some((10, 0)),
         20 => Some((19, 0)),
-        1700 => Some(pg_type.numeric_precision().map_or((56, 20), |(p, s)| (p - s, s))),
+        1700 => Some(
+            pg_type
+                .numeric_precision()
+                .map_or((56, 20), |(p, s)| (p - s, s)),
+        ),
         _ => None,
     };
     if is_text(from) && is_text(to) {
@@ -210,7 +225,8 @@ fn exists(from: PgType, to: PgType) -> bool {
     }
     matches!(
         (from.oid, to.oid),
-        (16, 23) | (23, 16)
+        (16, 23)
+            | (23, 16)
             | (1082, 1114 | 1184)
             | (1114, 1082 | 1083 | 1184)
             | (1184, 1082 | 1083 | 1114)
@@ -289,15 +305,31 @@ impl ScalarUDFImpl for CastFunction {
 /// exact error of a value that does not fit.
 fn vectorized(array: &ArrayRef, target: &DataType) -> Result<Option<ArrayRef>> {
     Ok(match (array.data_type(), target) {
-        (DataType::Float64, DataType::Int16) => Some(rounded::<Float64Type, Int16Type>(array, "smallint")?),
-        (DataType::Float64, DataType::Int32) => Some(rounded::<Float64Type, Int32Type>(array, "integer")?),
-        (DataType::Float64, DataType::Int64) => Some(rounded::<Float64Type, Int64Type>(array, "bigint")?),
-        (DataType::Float32, DataType::Int16) => Some(rounded::<Float32Type, Int16Type>(array, "smallint")?),
-        (DataType::Float32, DataType::Int32) => Some(rounded::<Float32Type, Int32Type>(array, "integer")?),
-        (DataType::Float32, DataType::Int64) => Some(rounded::<Float32Type, Int64Type>(array, "bigint")?),
+        (DataType::Float64, DataType::Int16) => {
+            Some(rounded::<Float64Type, Int16Type>(array, "smallint")?)
+        }
+        (DataType::Float64, DataType::Int32) => {
+            Some(rounded::<Float64Type, Int32Type>(array, "integer")?)
+        }
+        (DataType::Float64, DataType::Int64) => {
+            Some(rounded::<Float64Type, Int64Type>(array, "bigint")?)
+        }
+        (DataType::Float32, DataType::Int16) => {
+            Some(rounded::<Float32Type, Int16Type>(array, "smallint")?)
+        }
+        (DataType::Float32, DataType::Int32) => {
+            Some(rounded::<Float32Type, Int32Type>(array, "integer")?)
+        }
+        (DataType::Float32, DataType::Int64) => {
+            Some(rounded::<Float32Type, Int64Type>(array, "bigint")?)
+        }
         (
             DataType::Int16 | DataType::Int32 | DataType::Int64,
-            DataType::Int16 | DataType::Int32 | DataType::Utf8View | DataType::Float32 | DataType::Float64,
+            DataType::Int16
+            | DataType::Int32
+            | DataType::Utf8View
+            | DataType::Float32
+            | DataType::Float64,
         ) => {
             let options = CastOptions {
                 safe: false,
@@ -340,7 +372,9 @@ pub(super) fn convert(value: Value, from: PgType, to: PgType, context: Context) 
 
 fn convert_type(value: Value, from: PgType, to: PgType, context: Context) -> Result<Value> {
     if let (Value::List(items), Some(from), Some(to)) = (&value, from.element(), to.element()) {
-        let items = items.iter().map(|item| convert(item.clone(), from, to, context));
+        let items = items
+            .iter()
+            .map(|item| convert(item.clone(), from, to, context));
         return Ok(Value::List(items.collect::<Result<_>>()?));
     }
     if is_text(to) {
@@ -381,9 +415,7 @@ fn convert_type(value: Value, from: PgType, to: PgType, context: Context) -> Res
             micros,
             ..value::Interval::default()
         }),
-        (Value::Interval(interval), 1083) => {
-            Value::Time(interval.micros.rem_euclid(calendar::DAY))
-        }
+        (Value::Interval(interval), 1083) => Value::Time(interval.micros.rem_euclid(calendar::DAY)),
         (value, _) => value,
     })
 }

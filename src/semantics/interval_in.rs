@@ -143,7 +143,9 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         if first.is_ascii_alphabetic() {
-            let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_ascii_alphabetic())
+                .unwrap_or(rest.len());
             tokens.push(Token::Word(rest[..end].to_string()));
             rest = rest[end..].trim_start();
             continue;
@@ -209,7 +211,11 @@ fn iso_8601(text: &str, total: &mut Total) -> Option<()> {
         total.add(parts.next()?.ok()?, "month")?;
         total.add(parts.next()?.ok()?, "day")?;
     } else {
-        designators(date, &[('Y', "year"), ('M', "month"), ('W', "week"), ('D', "day")], total)?;
+        designators(
+            date,
+            &[('Y', "year"), ('M', "month"), ('W', "week"), ('D', "day")],
+            total,
+        )?;
     }
     match time {
         None => Some(()),
@@ -217,7 +223,11 @@ fn iso_8601(text: &str, total: &mut Total) -> Option<()> {
             total.micros += clock(clock_time)?;
             Some(())
         }
-        Some(time) => designators(time, &[('H', "hour"), ('M', "minute"), ('S', "second")], total),
+        Some(time) => designators(
+            time,
+            &[('H', "hour"), ('M', "minute"), ('S', "second")],
+            total,
+        ),
     }
 }
 

@@ -23,7 +23,10 @@ impl VisitorMut for Normalizer {
     fn post_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
         match query.body.as_mut() {
             SetExpr::Values(values) => {
-                let cells = values.rows.iter_mut().flat_map(|row| row.content.iter_mut());
+                let cells = values
+                    .rows
+                    .iter_mut()
+                    .flat_map(|row| row.content.iter_mut());
                 cells.for_each(typed_integer);
             }
             _ => {}
@@ -52,7 +55,10 @@ impl VisitorMut for Normalizer {
 /// is built on them before they can be corrected.
 fn typed_integer(expr: &mut Expr) {
     let number = match expr {
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => expr,
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => expr,
         Expr::Nested(inner) => return typed_integer(inner),
         other => other,
     };
@@ -75,8 +81,17 @@ fn cast(expr: Expr, data_type: DataType) -> Expr {
 }
 
 /// Functions of the engine whose type is that of their arguments.
-const TYPED_BY_ARGUMENTS: &[&str] =
-    &["coalesce", "greatest", "least", "nullif", "sum", "avg", "min", "max", "array_agg"];
+const TYPED_BY_ARGUMENTS: &[&str] = &[
+    "coalesce",
+    "greatest",
+    "least",
+    "nullif",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "array_agg",
+];
 
 fn typed_arguments(function: &mut Function) {
     let name = match function.name.0.last().and_then(|part| part.as_ident()) {
@@ -86,7 +101,9 @@ fn typed_arguments(function: &mut Function) {
     if !TYPED_BY_ARGUMENTS.contains(&name.as_str()) {
         return;
     }
-    let FunctionArguments::List(list) = &mut function.args else { return };
+    let FunctionArguments::List(list) = &mut function.args else {
+        return;
+    };
     for arg in &mut list.args {
         if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg {
             typed_integer(expr);
@@ -103,7 +120,11 @@ fn large_exponent(text: &str) -> bool {
 
 fn rewritten(expr: &mut Expr) -> Option<Expr> {
     match expr {
-        Expr::Case { conditions, else_result, .. } => {
+        Expr::Case {
+            conditions,
+            else_result,
+            ..
+        } => {
             for condition in conditions {
                 typed_integer(&mut condition.result);
             }
@@ -128,18 +149,31 @@ fn rewritten(expr: &mut Expr) -> Option<Expr> {
             _ => None,
         },
         Expr::UnaryOp { op, expr } => unary(*op, expr),
-        Expr::AtTimeZone { timestamp, time_zone } => Some(call(
+        Expr::AtTimeZone {
+            timestamp,
+            time_zone,
+        } => Some(call(
             "timezone",
             vec![(**time_zone).clone(), (**timestamp).clone()],
         )),
         Expr::Interval(interval) => typed_interval(interval),
-        Expr::AnyOp { left, compare_op, right, .. } if !is_subquery(right) => {
-            Some(of_array(left, compare_op, right, "any"))
-        }
-        Expr::AllOp { left, compare_op, right } if !is_subquery(right) => {
-            Some(of_array(left, compare_op, right, "all"))
-        }
-        Expr::Trim { trim_where: None, expr, trim_what, trim_characters } => Some(Expr::Trim {
+        Expr::AnyOp {
+            left,
+            compare_op,
+            right,
+            ..
+        } if !is_subquery(right) => Some(of_array(left, compare_op, right, "any")),
+        Expr::AllOp {
+            left,
+            compare_op,
+            right,
+        } if !is_subquery(right) => Some(of_array(left, compare_op, right, "all")),
+        Expr::Trim {
+            trim_where: None,
+            expr,
+            trim_what,
+            trim_characters,
+        } => Some(Expr::Trim {
             expr: expr.clone(),
             trim_where: Some(ast::TrimWhereField::Both),
             trim_what: trim_what.clone(),
@@ -183,7 +217,12 @@ fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
 }
 
 fn signed_base(operand: &Expr) -> Option<Expr> {
-    let Expr::BinaryOp { left, op: BinaryOperator::PGExp, right } = operand else {
+    let Expr::BinaryOp {
+        left,
+        op: BinaryOperator::PGExp,
+        right,
+    } = operand
+    else {
         return None;
     };
     let base = signed_base(left).unwrap_or_else(|| Expr::UnaryOp {
@@ -199,8 +238,12 @@ fn signed_base(operand: &Expr) -> Option<Expr> {
 
 /// INTERVAL '…' is a cast of its text; a field after it says what a bare number counts.
 fn typed_interval(interval: &ast::Interval) -> Option<Expr> {
-    let Expr::Value(value) = interval.value.as_ref() else { return None };
-    let Value::SingleQuotedString(text) = &value.value else { return None };
+    let Expr::Value(value) = interval.value.as_ref() else {
+        return None;
+    };
+    let Value::SingleQuotedString(text) = &value.value else {
+        return None;
+    };
     if interval.leading_precision.is_some()
         || interval.last_field.is_some()
         || interval.fractional_seconds_precision.is_some()
@@ -214,7 +257,10 @@ fn typed_interval(interval: &ast::Interval) -> Option<Expr> {
     };
     Some(cast(
         Expr::value(Value::SingleQuotedString(text)),
-        DataType::Interval { fields: None, precision: None },
+        DataType::Interval {
+            fields: None,
+            precision: None,
+        },
     ))
 }
 

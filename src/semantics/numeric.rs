@@ -31,7 +31,10 @@ pub(super) fn division_by_zero() -> Error {
 }
 
 pub(super) fn overflow() -> Error {
-    Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value overflows numeric format")
+    Error::new(
+        SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+        "value overflows numeric format",
+    )
 }
 
 impl From<i64> for Numeric {
@@ -130,7 +133,12 @@ impl Numeric {
         self.cut(digits, |quotient, remainder, divisor| {
             let twice: BigInt = remainder * 2;
             if twice.magnitude() >= divisor.magnitude() {
-                quotient + if remainder.sign() == Sign::Minus { -1 } else { 1 }
+                quotient
+                    + if remainder.sign() == Sign::Minus {
+                        -1
+                    } else {
+                        1
+                    }
             } else {
                 quotient
             }
@@ -236,7 +244,10 @@ impl Numeric {
             return Err(division_by_zero());
         }
         let scale = self.scale.max(other.scale);
-        Ok(Numeric::new(self.at_scale(scale) % other.at_scale(scale), scale))
+        Ok(Numeric::new(
+            self.at_scale(scale) % other.at_scale(scale),
+            scale,
+        ))
     }
 
     pub(super) fn compare(&self, other: &Numeric) -> Ordering {
@@ -320,7 +331,9 @@ impl Numeric {
             ln.abs().log10() as i64
         } else {
             let digits = self.unscaled.magnitude().to_string().len() as f64;
-            ((digits - f64::from(self.scale)) * std::f64::consts::LN_10).abs().log10() as i64
+            ((digits - f64::from(self.scale)) * std::f64::consts::LN_10)
+                .abs()
+                .log10() as i64
         }
     }
 
@@ -378,7 +391,11 @@ impl Numeric {
         let value = exp_fixed(&ln.multiply(exponent), working);
         let value = Numeric::new(value, working).round(scale as i32);
         let odd = whole.is_some_and(|whole| whole % 2 != 0);
-        Ok(if self.is_negative() && odd { value.negate() } else { value })
+        Ok(if self.is_negative() && odd {
+            value.negate()
+        } else {
+            value
+        })
     }
 
     fn check_power(&self, exponent: &Numeric, whole: Option<i64>) -> Result<()> {
@@ -399,7 +416,11 @@ impl Numeric {
 
 /// At least what any argument displays.
 fn result_scale(wanted: i64, arguments: &[&Numeric]) -> u32 {
-    let least = arguments.iter().map(|n| i64::from(n.scale)).max().unwrap_or(0);
+    let least = arguments
+        .iter()
+        .map(|n| i64::from(n.scale))
+        .max()
+        .unwrap_or(0);
     u32::try_from(wanted.max(least).clamp(0, 1_000)).unwrap_or(0)
 }
 

@@ -2,10 +2,10 @@
 //! comparison where it agrees, so that filters still reach pruning and the
 //! sources. Called while planning (the session unknown) and by the analyzer.
 
+use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as EngineResult;
-use datafusion::arrow::array::Array;
 use datafusion::logical_expr::expr::{BinaryExpr, Cast, InList};
 use datafusion::logical_expr::{Expr, Operator};
 
@@ -49,7 +49,11 @@ pub(super) fn by_symbol(
     context: Option<Context>,
 ) -> EngineResult<Expr> {
     let resolution = functions::resolve_operator(symbol, left_type, right_type)?;
-    apply(resolution, vec![(left, left_type), (right, right_type)], context)
+    apply(
+        resolution,
+        vec![(left, left_type), (right, right_type)],
+        context,
+    )
 }
 
 /// A resolved call with its arguments cast to what it takes.
@@ -62,7 +66,13 @@ pub(super) fn apply(
         .into_iter()
         .zip(&resolution.arguments)
         .map(|((arg, known), target)| {
-            cast_expr(integer_literal(arg), known, *target, context, Asked::Implicitly)
+            cast_expr(
+                integer_literal(arg),
+                known,
+                *target,
+                context,
+                Asked::Implicitly,
+            )
         })
         .collect::<EngineResult<Vec<_>>>()?;
     functions::call(resolution, args)
@@ -259,8 +269,9 @@ fn with_zero(side: &Expr, operator: Operator, zero: &Expr) -> Option<Expr> {
     let at_most = plain(side.clone(), Operator::LtEq, plus.clone());
     Some(match operator {
         Operator::Eq => at_least.and(at_most),
-        Operator::NotEq => plain(side.clone(), Operator::Lt, minus)
-            .or(plain(side.clone(), Operator::Gt, plus)),
+        Operator::NotEq => {
+            plain(side.clone(), Operator::Lt, minus).or(plain(side.clone(), Operator::Gt, plus))
+        }
         Operator::Lt => plain(side.clone(), Operator::Lt, minus),
         Operator::LtEq => at_most,
         Operator::Gt => plain(side.clone(), Operator::Gt, plus),
@@ -334,23 +345,43 @@ pub(super) fn of_array(
         let operator = symbol.split(' ').next().unwrap_or(symbol);
         unresolved_operator(operator, left_type, element, false)
     })?;
-    let common = PgType::new(common.oid, if is_numeric(common) { common.typmod } else { -1 });
+    let common = PgType::new(
+        common.oid,
+        if is_numeric(common) {
+            common.typmod
+        } else {
+            -1
+        },
+    );
     let left = cast_expr(left, left_type, common, context, Asked::Implicitly)?;
-    let right = cast_expr(right, right_type, common.array(), context, Asked::Implicitly)?;
+    let right = cast_expr(
+        right,
+        right_type,
+        common.array(),
+        context,
+        Asked::Implicitly,
+    )?;
     let known = [Known::Typed(common), Known::Typed(common.array())];
-    let call = functions::call(functions::resolve_function(symbol, &known)?, vec![left, right])?;
+    let call = functions::call(
+        functions::resolve_function(symbol, &known)?,
+        vec![left, right],
+    )?;
     Ok(as_list(call))
 }
 
 /// A search in an array whose items are written out or bound is an IN list.
 pub(super) fn as_list(call: Expr) -> Expr {
-    let Expr::ScalarFunction(function) = &call else { return call };
+    let Expr::ScalarFunction(function) = &call else {
+        return call;
+    };
     let negated = match function.func.name() {
         "= any" => false,
         "<> all" => true,
         _ => return call,
     };
-    let [wanted, array] = function.args.as_slice() else { return call };
+    let [wanted, array] = function.args.as_slice() else {
+        return call;
+    };
     let items = match array {
         Expr::Literal(ScalarValue::List(list), _) if list.len() == 1 && list.is_valid(0) => {
             let items = list.value(0);
@@ -385,8 +416,7 @@ fn concatenation(
 ) -> EngineResult<Expr> {
     let known = [left_type, right_type];
     let any = |test: fn(PgType) -> bool| known.iter().any(|k| k.pg_type().is_some_and(test));
-    let text_or_unknown =
-        |known: Known| known.pg_type().is_none_or(is_text);
+    let text_or_unknown = |known: Known| known.pg_type().is_none_or(is_text);
     if any(|t| t.element().is_some()) {
         let is_array = |known: Known| known.pg_type().is_some_and(|t| t.element().is_some());
         let name = match (left_type, right_type) {
@@ -397,7 +427,11 @@ fn concatenation(
         };
         let resolution = functions::resolve_function(name, &known)
             .map_err(|_| unresolved_operator("||", left_type, right_type, false))?;
-        return apply(resolution, vec![(left, left_type), (right, right_type)], context);
+        return apply(
+            resolution,
+            vec![(left, left_type), (right, right_type)],
+            context,
+        );
     }
     if any(|t| matches!(t.oid, 17 | 3802)) || !known.iter().any(|k| text_or_unknown(*k)) {
         return by_symbol("||", (left, left_type), (right, right_type), context);

@@ -40,8 +40,7 @@ impl ExprPlanner for PostgresExpressions {
             return Ok(PlannerResult::Planned(planned));
         }
         if functions::is_operator(&symbol) {
-            let planned =
-                operators::by_symbol(&symbol, (left, known.0), (right, known.1), None)?;
+            let planned = operators::by_symbol(&symbol, (left, known.0), (right, known.1), None)?;
             return Ok(PlannerResult::Planned(planned));
         }
         Ok(PlannerResult::Original(RawBinaryExpr {
@@ -111,7 +110,10 @@ impl ExprPlanner for PostgresExpressions {
                     .map(|f| f.call(vec![expr, *start, *stop]))
             }
             field_access => {
-                return Ok(PlannerResult::Original(RawFieldAccessExpr { field_access, expr }));
+                return Ok(PlannerResult::Original(RawFieldAccessExpr {
+                    field_access,
+                    expr,
+                }));
             }
         };
         let call = call.ok_or_else(|| Error::internal("array subscripts are not registered"))?;

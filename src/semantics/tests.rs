@@ -29,7 +29,9 @@ fn state() -> SessionState {
     let mut state = SessionStateBuilder::new()
         .with_config(SessionConfig::from(options).with_target_partitions(1))
         .with_default_features()
-        .with_type_planner(Arc::new(TypeNames { time_zone: ZONE.into() }))
+        .with_type_planner(Arc::new(TypeNames {
+            time_zone: ZONE.into(),
+        }))
         .build();
     super::register(&mut state).expect("registers");
     state
@@ -78,11 +80,17 @@ fn agrees(expected: &str, actual: &str) -> bool {
 async fn check(golden: &str) {
     let state = state();
     let mut wrong = Vec::new();
-    for line in golden.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in golden
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         let mut columns = line.split('\t');
         let expr = columns.next().unwrap_or_default();
-        let mut expected =
-            [columns.next().unwrap_or_default(), columns.next().unwrap_or_default()].join("\t");
+        let mut expected = [
+            columns.next().unwrap_or_default(),
+            columns.next().unwrap_or_default(),
+        ]
+        .join("\t");
         if let Some(ours) = columns.next() {
             expected = ours.replace(" | ", "\t");
         }
@@ -92,10 +100,17 @@ async fn check(golden: &str) {
             Err(error) => format!("!\t{} {}", error.state().code(), error.message()),
         };
         if !agrees(&expected, &actual) {
-            wrong.push(format!("{expr}\n    Postgres: {expected}\n    here:     {actual}"));
+            wrong.push(format!(
+                "{expr}\n    Postgres: {expected}\n    here:     {actual}"
+            ));
         }
     }
-    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[tokio::test]

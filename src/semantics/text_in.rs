@@ -53,7 +53,10 @@ pub(super) fn parse(text: &str, pg_type: PgType, context: Context) -> Result<Val
 pub(super) fn invalid(pg_type: PgType, text: &str) -> Error {
     Error::new(
         SqlState::INVALID_TEXT_REPRESENTATION,
-        format!("invalid input syntax for type {}: \"{text}\"", type_name(pg_type)),
+        format!(
+            "invalid input syntax for type {}: \"{text}\"",
+            type_name(pg_type)
+        ),
     )
 }
 

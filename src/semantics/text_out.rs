@@ -28,11 +28,23 @@ pub(super) fn text(value: &Value, zone: Zone) -> Option<String> {
 }
 
 pub(super) fn float8(value: f64) -> String {
-    float(value.is_nan(), value.is_infinite(), value.is_sign_negative(), &format!("{value:e}"), 15)
+    float(
+        value.is_nan(),
+        value.is_infinite(),
+        value.is_sign_negative(),
+        &format!("{value:e}"),
+        15,
+    )
 }
 
 pub(super) fn float4(value: f32) -> String {
-    float(value.is_nan(), value.is_infinite(), value.is_sign_negative(), &format!("{value:e}"), 6)
+    float(
+        value.is_nan(),
+        value.is_infinite(),
+        value.is_sign_negative(),
+        &format!("{value:e}"),
+        6,
+    )
 }
 
 /// `shortest` is the shortest text that reads back, as `1.25e-7`.
@@ -41,7 +53,11 @@ fn float(nan: bool, infinite: bool, negative: bool, shortest: &str, limit: i32) 
         return "NaN".into();
     }
     if infinite {
-        return if negative { "-Infinity".into() } else { "Infinity".into() };
+        return if negative {
+            "-Infinity".into()
+        } else {
+            "Infinity".into()
+        };
     }
     let (mantissa, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -89,14 +105,21 @@ pub(super) fn date(days: i32) -> String {
 
 fn date_and_era(days: i64) -> (String, &'static str) {
     let (year, month, day) = calendar::civil(days);
-    let (year, era) = if year > 0 { (year, "") } else { (1 - year, " BC") };
+    let (year, era) = if year > 0 {
+        (year, "")
+    } else {
+        (1 - year, " BC")
+    };
     (format!("{year:04}-{month:02}-{day:02}"), era)
 }
 
 pub(super) fn time(micros: i64) -> String {
     let (seconds, fraction) = (micros / SECOND, micros % SECOND);
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("{hours:02}:{minutes:02}:{seconds:02}{}", fraction_text(fraction))
+    format!(
+        "{hours:02}:{minutes:02}:{seconds:02}{}",
+        fraction_text(fraction)
+    )
 }
 
 /// `.25`, or nothing.
@@ -126,7 +149,11 @@ pub(super) fn timestamptz(micros: i64, zone: Zone) -> String {
             let offset = zone.offset_at(micros);
             let (days, time_of_day) = calendar::split(zone.local(micros));
             let (date, era) = date_and_era(days);
-            format!("{date} {}{}{era}", time(time_of_day), calendar::offset_text(offset))
+            format!(
+                "{date} {}{}{era}",
+                time(time_of_day),
+                calendar::offset_text(offset)
+            )
         }
     }
 }
@@ -144,7 +171,11 @@ pub(super) fn interval(value: Interval) -> String {
     let mut before_negative = false;
     let mut field = |count: i64, name: &str| {
         if count != 0 {
-            let sign = if before_negative && count > 0 { "+" } else { "" };
+            let sign = if before_negative && count > 0 {
+                "+"
+            } else {
+                ""
+            };
             let plural = if count == 1 { "" } else { "s" };
             parts.push(format!("{sign}{count} {name}{plural}"));
             before_negative = count < 0;
@@ -160,7 +191,10 @@ pub(super) fn interval(value: Interval) -> String {
             _ => "",
         };
         let micros = value.micros.unsigned_abs();
-        parts.push(format!("{sign}{}", time(i64::try_from(micros).unwrap_or(i64::MAX))));
+        parts.push(format!(
+            "{sign}{}",
+            time(i64::try_from(micros).unwrap_or(i64::MAX))
+        ));
     }
     parts.join(" ")
 }
@@ -181,8 +215,9 @@ pub(super) fn array(items: &[Value], zone: Zone) -> String {
 }
 
 fn quoted_item(text: String) -> String {
-    let special =
-        |c: char| matches!(c, '{' | '}' | ',' | '"' | '\\') || c.is_ascii_whitespace() || c == '\x0b';
+    let special = |c: char| {
+        matches!(c, '{' | '}' | ',' | '"' | '\\') || c.is_ascii_whitespace() || c == '\x0b'
+    };
     if text.is_empty() || text.eq_ignore_ascii_case("null") || text.contains(special) {
         return format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
     }
@@ -215,13 +250,26 @@ mod tests {
     #[test]
     fn intervals_keep_their_signs() {
         for ((months, days, micros), text) in [
-            ((14, -3, 14_706_789_000), "1 year 2 mons -3 days +04:05:06.789"),
-            ((-14, 3, -14_706_000_000), "-1 years -2 mons +3 days -04:05:06"),
+            (
+                (14, -3, 14_706_789_000),
+                "1 year 2 mons -3 days +04:05:06.789",
+            ),
+            (
+                (-14, 3, -14_706_000_000),
+                "-1 years -2 mons +3 days -04:05:06",
+            ),
             ((0, -1, 0), "-1 days"),
             ((0, 0, 0), "00:00:00"),
             ((0, 0, 360_000_000_000), "100:00:00"),
         ] {
-            assert_eq!(interval(Interval { months, days, micros }), text);
+            assert_eq!(
+                interval(Interval {
+                    months,
+                    days,
+                    micros
+                }),
+                text
+            );
         }
     }
 }

@@ -80,9 +80,9 @@ pub(super) fn timestamptz(text: &str, context: Context) -> Result<i64> {
             Special::MinusInfinity => i64::MIN,
             Special::Epoch => 0,
             Special::Now => context.now,
-            Special::Today(days) => {
-                context.zone.instant(calendar::midnight(today(context, days))?)
-            }
+            Special::Today(days) => context
+                .zone
+                .instant(calendar::midnight(today(context, days))?),
         });
     }
     let local = local(&fields, NAME, text)?;
@@ -129,7 +129,10 @@ fn read(text: &str, type_name: &str) -> Result<Fields> {
         return Err(bad());
     }
     while !rest.is_empty() {
-        rest = reader.token(rest, text).ok_or_else(bad)??.trim_start_matches([' ', ',', '\t']);
+        rest = reader
+            .token(rest, text)
+            .ok_or_else(bad)??
+            .trim_start_matches([' ', ',', '\t']);
     }
     reader.finish(text).ok_or_else(bad)?
 }
@@ -200,7 +203,12 @@ impl Reader {
     }
 
     /// `2024-01-31`, `1/31/2024`, `31-Jan-2024`.
-    fn separated<'a>(&mut self, rest: &'a str, separator: char, text: &str) -> Option<Result<&'a str>> {
+    fn separated<'a>(
+        &mut self,
+        rest: &'a str,
+        separator: char,
+        text: &str,
+    ) -> Option<Result<&'a str>> {
         let end = end_of(rest, |c| c.is_ascii_alphanumeric() || c == separator);
         // the T of ISO 8601 ends the date
         let end = rest[..end]
@@ -212,7 +220,9 @@ impl Reader {
             })
             .map_or(end, |(at, _)| at);
         let parts: Vec<&str> = rest[..end].split(separator).collect();
-        let [a, b, c] = parts.as_slice() else { return None };
+        let [a, b, c] = parts.as_slice() else {
+            return None;
+        };
         let after = &rest[end..];
         let after = match after.as_bytes() {
             [b'T' | b't', digit, ..] if digit.is_ascii_digit() => &after[1..],
@@ -228,9 +238,8 @@ impl Reader {
         } else {
             let (month, day): (i64, i64) = (a.parse().ok()?, b.parse().ok()?);
             if month > 12 {
-                return Some(Err(field_out_of_range(text).with_hint(
-                    "Perhaps you need a different \"datestyle\" setting.",
-                )));
+                return Some(Err(field_out_of_range(text)
+                    .with_hint("Perhaps you need a different \"datestyle\" setting.")));
             }
             self.fields.date = Some((year(c)?, month, day));
         }
@@ -238,7 +247,9 @@ impl Reader {
     }
 
     fn word<'a>(&mut self, rest: &'a str) -> Option<Result<&'a str>> {
-        let end = end_of(rest, |c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-' | '.'));
+        let end = end_of(rest, |c| {
+            c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '+' | '-' | '.')
+        });
         let letters = end_of(rest, |c| c.is_ascii_alphabetic());
         let word = rest[..letters].to_ascii_lowercase();
         if letters == 0 {
@@ -295,10 +306,7 @@ impl Reader {
                 false if year > 0 => year,
                 _ => return Some(Err(field_out_of_range(text))),
             };
-            if !(1..=12).contains(&month)
-                || day < 1
-                || day > calendar::days_in_month(year, month)
-            {
+            if !(1..=12).contains(&month) || day < 1 || day > calendar::days_in_month(year, month) {
                 return Some(Err(field_out_of_range(text)));
             }
             self.fields.date = Some((year, month, day));
@@ -355,8 +363,18 @@ fn micros_of(fraction: &str) -> Option<i64> {
 }
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 fn month_name(word: &str) -> Option<i64> {
@@ -372,7 +390,13 @@ fn month_name(word: &str) -> Option<i64> {
 
 fn is_weekday(word: &str) -> bool {
     [
-        "sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
+        "sunday",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
     ]
     .iter()
     .any(|day| word == *day || (word.len() >= 3 && day.starts_with(word)))

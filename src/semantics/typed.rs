@@ -84,13 +84,7 @@ pub(super) fn typed_literal(value: ScalarValue, pg_type: PgType) -> Expr {
 pub(super) fn field_of(pg_type: PgType, name: &str) -> FieldRef {
     pg_type
         .field(name, true)
-        .unwrap_or_else(|| {
-            Field::new(
-                name,
-                datafusion::arrow::datatypes::DataType::Utf8View,
-                true,
-            )
-        })
+        .unwrap_or_else(|| Field::new(name, datafusion::arrow::datatypes::DataType::Utf8View, true))
         .into()
 }
 
@@ -133,7 +127,10 @@ pub(super) fn is_integer(pg_type: PgType) -> bool {
 
 /// Integers that name objects: they compare with integers and are carried as them.
 pub(super) fn is_object_id(pg_type: PgType) -> bool {
-    matches!(pg_type.oid, 24 | 26 | 28 | 2202..=2206 | 3734 | 3769 | 4089 | 4096)
+    matches!(
+        pg_type.oid,
+        24 | 26 | 28 | 2202..=2206 | 3734 | 3769 | 4089 | 4096
+    )
 }
 
 pub(super) fn is_float(pg_type: PgType) -> bool {
@@ -218,7 +215,9 @@ pub(super) fn common_type(types: &[Known]) -> Option<PgType> {
         if category(next) != category(common) {
             return None;
         }
-        if !is_preferred(common) && casts_implicitly(common, next) && !casts_implicitly(next, common)
+        if !is_preferred(common)
+            && casts_implicitly(common, next)
+            && !casts_implicitly(next, common)
         {
             common = widest_numeric(common, next);
         } else if casts_implicitly(next, common) {

@@ -41,9 +41,9 @@ impl TypePlanner for TypeNames {
             )
             .into());
         };
-        let data_type = pg_type.arrow().ok_or_else(|| {
-            Error::unsupported(format!("type {sql_type} is not supported here"))
-        })?;
+        let data_type = pg_type
+            .arrow()
+            .ok_or_else(|| Error::unsupported(format!("type {sql_type} is not supported here")))?;
         Ok(Some(pg_type.tag(Field::new("", data_type, true)).into()))
     }
 }

@@ -99,9 +99,10 @@ pub(super) fn read(array: &ArrayRef, row: usize) -> Result<Value> {
         DataType::UInt8 => Value::Int(array.as_primitive::<UInt8Type>().value(row).into()),
         DataType::UInt16 => Value::Int(array.as_primitive::<UInt16Type>().value(row).into()),
         DataType::UInt32 => Value::Int(array.as_primitive::<UInt32Type>().value(row).into()),
-        DataType::UInt64 => {
-            Value::Numeric(Numeric::new(array.as_primitive::<UInt64Type>().value(row), 0))
-        }
+        DataType::UInt64 => Value::Numeric(Numeric::new(
+            array.as_primitive::<UInt64Type>().value(row),
+            0,
+        )),
         DataType::Float32 => Value::Float4(array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => Value::Float8(array.as_primitive::<Float64Type>().value(row)),
         DataType::Decimal128(_, scale) => {
@@ -148,7 +149,11 @@ pub(super) fn read(array: &ArrayRef, row: usize) -> Result<Value> {
             let items = (0..items.len()).map(|row| read(&items, row));
             Value::List(items.collect::<Result<_>>()?)
         }
-        other => return Err(Error::unsupported(format!("values of type {other} are not read here"))),
+        other => {
+            return Err(Error::unsupported(format!(
+                "values of type {other} are not read here"
+            )));
+        }
     })
 }
 
@@ -268,7 +273,11 @@ pub(super) fn build(values: Vec<Value>, data_type: &DataType) -> Result<ArrayRef
                 Some(NullBuffer::from(valid)),
             )?)
         }
-        other => return Err(Error::unsupported(format!("values of type {other} are not made here"))),
+        other => {
+            return Err(Error::unsupported(format!(
+                "values of type {other} are not made here"
+            )));
+        }
     })
 }
 
@@ -280,8 +289,15 @@ pub(super) fn out_of_range(type_name: &str) -> Error {
 }
 
 fn carried(interval: Interval) -> Result<IntervalMonthDayNano> {
-    let nanos = interval.micros.checked_mul(1_000).ok_or_else(interval_out_of_range)?;
-    Ok(IntervalMonthDayNano::new(interval.months, interval.days, nanos))
+    let nanos = interval
+        .micros
+        .checked_mul(1_000)
+        .ok_or_else(interval_out_of_range)?;
+    Ok(IntervalMonthDayNano::new(
+        interval.months,
+        interval.days,
+        nanos,
+    ))
 }
 
 pub(super) fn interval_out_of_range() -> Error {
@@ -308,14 +324,22 @@ pub(super) fn numeric_field_overflow(precision: u8, scale: u32) -> Error {
             .with_detail("Values of type numeric hold 56 digits before the point here.");
     }
     let whole = i64::from(precision) - i64::from(scale);
-    let bound = if whole == 0 { "1".to_string() } else { format!("10^{whole}") };
+    let bound = if whole == 0 {
+        "1".to_string()
+    } else {
+        format!("10^{whole}")
+    };
     Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow").with_detail(format!(
         "A field with precision {precision}, scale {scale} must round to an absolute value less than {bound}."
     ))
 }
 
 fn to_i256(value: &BigInt) -> Result<i256> {
-    let mut bytes = [if value.sign() == num_bigint::Sign::Minus { 0xff } else { 0 }; 32];
+    let mut bytes = [if value.sign() == num_bigint::Sign::Minus {
+        0xff
+    } else {
+        0
+    }; 32];
     let own = value.to_signed_bytes_le();
     bytes
         .get_mut(..own.len())

@@ -54,14 +54,30 @@ pub(super) const OPERATORS: &[Overload] = &[
     vector("-", &[FLOAT8, FLOAT8], FLOAT8, float_subtract),
     vector("*", &[FLOAT8, FLOAT8], FLOAT8, float_multiply),
     vector("/", &[FLOAT8, FLOAT8], FLOAT8, float_divide),
-    engine("+", &[FLOAT4, FLOAT8], FLOAT8, |types, args| doubles("+", types, args)),
-    engine("+", &[FLOAT8, FLOAT4], FLOAT8, |types, args| doubles("+", types, args)),
-    engine("-", &[FLOAT4, FLOAT8], FLOAT8, |types, args| doubles("-", types, args)),
-    engine("-", &[FLOAT8, FLOAT4], FLOAT8, |types, args| doubles("-", types, args)),
-    engine("*", &[FLOAT4, FLOAT8], FLOAT8, |types, args| doubles("*", types, args)),
-    engine("*", &[FLOAT8, FLOAT4], FLOAT8, |types, args| doubles("*", types, args)),
-    engine("/", &[FLOAT4, FLOAT8], FLOAT8, |types, args| doubles("/", types, args)),
-    engine("/", &[FLOAT8, FLOAT4], FLOAT8, |types, args| doubles("/", types, args)),
+    engine("+", &[FLOAT4, FLOAT8], FLOAT8, |types, args| {
+        doubles("+", types, args)
+    }),
+    engine("+", &[FLOAT8, FLOAT4], FLOAT8, |types, args| {
+        doubles("+", types, args)
+    }),
+    engine("-", &[FLOAT4, FLOAT8], FLOAT8, |types, args| {
+        doubles("-", types, args)
+    }),
+    engine("-", &[FLOAT8, FLOAT4], FLOAT8, |types, args| {
+        doubles("-", types, args)
+    }),
+    engine("*", &[FLOAT4, FLOAT8], FLOAT8, |types, args| {
+        doubles("*", types, args)
+    }),
+    engine("*", &[FLOAT8, FLOAT4], FLOAT8, |types, args| {
+        doubles("*", types, args)
+    }),
+    engine("/", &[FLOAT4, FLOAT8], FLOAT8, |types, args| {
+        doubles("/", types, args)
+    }),
+    engine("/", &[FLOAT8, FLOAT4], FLOAT8, |types, args| {
+        doubles("/", types, args)
+    }),
     engine("+", &[NUMERIC, NUMERIC], NUMERIC, |types, args| {
         decimal(types, args, Operator::Plus, "numeric_add")
     }),
@@ -83,26 +99,51 @@ pub(super) const OPERATORS: &[Overload] = &[
     engine("^", &[NUMERIC, NUMERIC], NUMERIC, |types, args| {
         call_of("power", types.to_vec(), args)
     }),
-    strict("numeric_add", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
-        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(b))),
-        _ => Err(misfit()),
-    }),
-    strict("numeric_sub", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
-        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(&b.negate()))),
-        _ => Err(misfit()),
-    }),
-    strict("numeric_mul", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
-        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.multiply(b))),
-        _ => Err(misfit()),
-    }),
-    strict("numeric_div", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
-        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.divide(b)?)),
-        _ => Err(misfit()),
-    }),
-    strict("numeric_mod", &[NUMERIC, NUMERIC], NUMERIC, |_, row| match row {
-        [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.modulo(b)?)),
-        _ => Err(misfit()),
-    })
+    strict(
+        "numeric_add",
+        &[NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| match row {
+            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(b))),
+            _ => Err(misfit()),
+        },
+    ),
+    strict(
+        "numeric_sub",
+        &[NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| match row {
+            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.add(&b.negate()))),
+            _ => Err(misfit()),
+        },
+    ),
+    strict(
+        "numeric_mul",
+        &[NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| match row {
+            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.multiply(b))),
+            _ => Err(misfit()),
+        },
+    ),
+    strict(
+        "numeric_div",
+        &[NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| match row {
+            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.divide(b)?)),
+            _ => Err(misfit()),
+        },
+    ),
+    strict(
+        "numeric_mod",
+        &[NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| match row {
+            [Value::Numeric(a), Value::Numeric(b)] => Ok(Value::Numeric(a.modulo(b)?)),
+            _ => Err(misfit()),
+        },
+    )
     .typed(|typing| match typing.types {
         [a, b] => modulo_type(*a, *b),
         _ => NUMERIC,
@@ -147,7 +188,9 @@ pub(super) const OPERATORS: &[Overload] = &[
         _ => Err(misfit()),
     }),
     strict("<<", &[INT4, INT4], INT4, |_, row| match row {
-        [Value::Int(a), Value::Int(b)] => Ok(Value::Int(i64::from((*a as i32).wrapping_shl(*b as u32)))),
+        [Value::Int(a), Value::Int(b)] => {
+            Ok(Value::Int(i64::from((*a as i32).wrapping_shl(*b as u32))))
+        }
         _ => Err(misfit()),
     }),
     strict("<<", &[INT8, INT4], INT8, |_, row| match row {
@@ -155,7 +198,9 @@ pub(super) const OPERATORS: &[Overload] = &[
         _ => Err(misfit()),
     }),
     strict(">>", &[INT4, INT4], INT4, |_, row| match row {
-        [Value::Int(a), Value::Int(b)] => Ok(Value::Int(i64::from((*a as i32).wrapping_shr(*b as u32)))),
+        [Value::Int(a), Value::Int(b)] => {
+            Ok(Value::Int(i64::from((*a as i32).wrapping_shr(*b as u32))))
+        }
         _ => Err(misfit()),
     }),
     strict(">>", &[INT8, INT4], INT8, |_, row| match row {
@@ -180,9 +225,7 @@ fn doubles(symbol: &str, types: &[PgType], args: Vec<Expr>) -> EngineResult<Expr
     let args = args
         .into_iter()
         .zip(types)
-        .map(|(arg, own)| {
-            cast_expr(arg, Known::Typed(*own), FLOAT8, None, Asked::Implicitly)
-        })
+        .map(|(arg, own)| cast_expr(arg, Known::Typed(*own), FLOAT8, None, Asked::Implicitly))
         .collect::<EngineResult<Vec<_>>>()?;
     call_of(symbol, vec![FLOAT8, FLOAT8], args)
 }
@@ -195,7 +238,8 @@ fn decimal(
     operator: Operator,
     exact: &str,
 ) -> EngineResult<Expr> {
-    let [Some(left), Some(right)] = [types.first(), types.get(1)].map(|t| t.and_then(bounds)) else {
+    let [Some(left), Some(right)] = [types.first(), types.get(1)].map(|t| t.and_then(bounds))
+    else {
         return call_of(exact, types.to_vec(), args);
     };
     if args.iter().all(|arg| matches!(arg, Expr::Literal(..))) {
@@ -223,7 +267,11 @@ fn decimal(
         true => (widened(a, left), widened(b, right)),
         false => (a, b),
     };
-    Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(a), operator, Box::new(b))))
+    Ok(Expr::BinaryExpr(BinaryExpr::new(
+        Box::new(a),
+        operator,
+        Box::new(b),
+    )))
 }
 
 /// Constants are computed exactly and keep the scale of the result.
@@ -242,7 +290,9 @@ fn constant(
     match &computed {
         Expr::Literal(value, _) => {
             let row = value::read(&value::plain(&value.to_array()?)?, 0)?;
-            let Value::Numeric(number) = row else { return Ok(computed) };
+            let Value::Numeric(number) = row else {
+                return Ok(computed);
+            };
             let scaled = Numeric::new(number.at_scale(scale as u32), scale as u32);
             Ok(casts::literal(Value::Numeric(scaled), NUMERIC)?)
         }
@@ -260,9 +310,9 @@ fn widened(expr: Expr, (precision, scale): (i32, i32)) -> Expr {
 
 /// Precision and scale of a numeric whose carrier has them.
 fn bounds(pg_type: &PgType) -> Option<(i32, i32)> {
-    pg_type
-        .numeric_precision()
-        .filter(|(precision, scale)| (0..=76).contains(precision) && (0..=*precision).contains(scale))
+    pg_type.numeric_precision().filter(|(precision, scale)| {
+        (0..=76).contains(precision) && (0..=*precision).contains(scale)
+    })
 }
 
 fn modulo_type(a: PgType, b: PgType) -> PgType {
@@ -302,7 +352,9 @@ fn modulo(call: &Call<'_>, args: &[ColumnarValue], _: usize) -> Result<ColumnarV
 }
 
 fn checked(call: &Call<'_>, args: &[ColumnarValue], kernel: Kernel) -> Result<ColumnarValue> {
-    let [left, right] = args else { return Err(misfit()) };
+    let [left, right] = args else {
+        return Err(misfit());
+    };
     let result = match (left, right) {
         (ColumnarValue::Array(a), ColumnarValue::Array(b)) => kernel(a, b),
         (ColumnarValue::Array(a), ColumnarValue::Scalar(b)) => kernel(a, &b.to_scalar()?),
@@ -321,7 +373,9 @@ fn checked(call: &Call<'_>, args: &[ColumnarValue], kernel: Kernel) -> Result<Co
 
 /// A scalar if all arguments were.
 fn back(array: ArrayRef, args: &[ColumnarValue]) -> Result<ColumnarValue> {
-    let scalar = args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+    let scalar = args
+        .iter()
+        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
     Ok(match scalar {
         true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
         false => ColumnarValue::Array(array),
@@ -385,9 +439,13 @@ fn floats(
     rows: usize,
     operation: impl Fn(f64, f64) -> Result<f64>,
 ) -> Result<ColumnarValue> {
-    let scalar = args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+    let scalar = args
+        .iter()
+        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
     let rows = if scalar { 1 } else { rows };
-    let [left, right] = args else { return Err(misfit()) };
+    let [left, right] = args else {
+        return Err(misfit());
+    };
     let (left, right) = (left.to_array(rows)?, right.to_array(rows)?);
     let array: ArrayRef = match left.data_type() {
         DataType::Float32 => std::sync::Arc::new(try_binary::<_, _, _, Float32Type>(

@@ -15,27 +15,44 @@ const INT4: PgType = PgType::INT4;
 const BOOL: PgType = PgType::BOOL;
 
 pub(super) const FUNCTIONS: &[Overload] = &[
-    strict("array_subscript", &[ANYARRAY, INT4], TEXT, |_, row| match row {
-        [Value::List(items), Value::Int(at)] => Ok(item(items, *at)),
-        _ => Err(misfit()),
-    })
+    strict(
+        "array_subscript",
+        &[ANYARRAY, INT4],
+        TEXT,
+        |_, row| match row {
+            [Value::List(items), Value::Int(at)] => Ok(item(items, *at)),
+            _ => Err(misfit()),
+        },
+    )
     .typed(element),
-    strict("array_subscript_range", &[ANYARRAY, INT4, INT4], TEXT, |_, row| match row {
-        [Value::List(items), Value::Int(from), Value::Int(to)] => {
-            let from = usize::try_from((*from).max(1) - 1).unwrap_or(usize::MAX);
-            let to = usize::try_from(*to).unwrap_or(0).min(items.len());
-            Ok(Value::List(items.get(from..to.max(from)).unwrap_or_default().to_vec()))
-        }
-        _ => Err(misfit()),
-    })
+    strict(
+        "array_subscript_range",
+        &[ANYARRAY, INT4, INT4],
+        TEXT,
+        |_, row| match row {
+            [Value::List(items), Value::Int(from), Value::Int(to)] => {
+                let from = usize::try_from((*from).max(1) - 1).unwrap_or(usize::MAX);
+                let to = usize::try_from(*to).unwrap_or(0).min(items.len());
+                Ok(Value::List(
+                    items.get(from..to.max(from)).unwrap_or_default().to_vec(),
+                ))
+            }
+            _ => Err(misfit()),
+        },
+    )
     .typed(same),
-    strict("array_length", &[ANYARRAY, INT4], INT4, |_, row| match row {
-        [Value::List(items), Value::Int(1)] if !items.is_empty() => {
-            Ok(Value::Int(items.len() as i64))
-        }
-        [Value::List(_), Value::Int(_)] => Ok(Value::Null),
-        _ => Err(misfit()),
-    }),
+    strict(
+        "array_length",
+        &[ANYARRAY, INT4],
+        INT4,
+        |_, row| match row {
+            [Value::List(items), Value::Int(1)] if !items.is_empty() => {
+                Ok(Value::Int(items.len() as i64))
+            }
+            [Value::List(_), Value::Int(_)] => Ok(Value::Null),
+            _ => Err(misfit()),
+        },
+    ),
     strict("array_upper", &[ANYARRAY, INT4], INT4, |_, row| match row {
         [Value::List(items), Value::Int(1)] if !items.is_empty() => {
             Ok(Value::Int(items.len() as i64))
@@ -57,16 +74,27 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         [Value::List(items)] => Ok(Value::Int(items.len() as i64)),
         _ => Err(misfit()),
     }),
-    strict("array_position", &[ANYARRAY, ANYELEMENT], INT4, |_, row| match row {
-        [Value::List(items), wanted] => Ok(items
-            .iter()
-            .position(|item| same_value(item, wanted))
-            .map_or(Value::Null, |at| Value::Int(at as i64 + 1))),
-        _ => Ok(Value::Null),
-    })
+    strict(
+        "array_position",
+        &[ANYARRAY, ANYELEMENT],
+        INT4,
+        |_, row| match row {
+            [Value::List(items), wanted] => Ok(items
+                .iter()
+                .position(|item| same_value(item, wanted))
+                .map_or(Value::Null, |at| Value::Int(at as i64 + 1))),
+            _ => Ok(Value::Null),
+        },
+    )
     .nullable(),
-    strict("array_positions", &[ANYARRAY, ANYELEMENT], PgType { oid: 1007, typmod: -1 }, |_, row| {
-        match row {
+    strict(
+        "array_positions",
+        &[ANYARRAY, ANYELEMENT],
+        PgType {
+            oid: 1007,
+            typmod: -1,
+        },
+        |_, row| match row {
             [Value::List(items), wanted] => Ok(Value::List(
                 items
                     .iter()
@@ -76,63 +104,140 @@ pub(super) const FUNCTIONS: &[Overload] = &[
                     .collect(),
             )),
             _ => Ok(Value::Null),
-        }
-    })
+        },
+    )
     .nullable(),
-    strict("array_append", &[ANYARRAY, ANYELEMENT], TEXT, |_, row| match row {
-        [array, item] => Ok(Value::List([list(array), vec![item.clone()]].concat())),
-        _ => Err(misfit()),
-    })
+    strict(
+        "array_append",
+        &[ANYARRAY, ANYELEMENT],
+        TEXT,
+        |_, row| match row {
+            [array, item] => Ok(Value::List([list(array), vec![item.clone()]].concat())),
+            _ => Err(misfit()),
+        },
+    )
     .nullable()
     .typed(same),
-    strict("array_prepend", &[ANYELEMENT, ANYARRAY], TEXT, |_, row| match row {
-        [item, array] => Ok(Value::List([vec![item.clone()], list(array)].concat())),
-        _ => Err(misfit()),
-    })
+    strict(
+        "array_prepend",
+        &[ANYELEMENT, ANYARRAY],
+        TEXT,
+        |_, row| match row {
+            [item, array] => Ok(Value::List([vec![item.clone()], list(array)].concat())),
+            _ => Err(misfit()),
+        },
+    )
     .nullable()
     .typed(|typing| typing.types.get(1).copied().unwrap_or(PgType::TEXT_ARRAY)),
-    strict("array_cat", &[ANYARRAY, ANYARRAY], TEXT, |_, row| match row {
-        [Value::Null, Value::Null] => Ok(Value::Null),
-        [a, b] => Ok(Value::List([list(a), list(b)].concat())),
-        _ => Err(misfit()),
-    })
+    strict(
+        "array_cat",
+        &[ANYARRAY, ANYARRAY],
+        TEXT,
+        |_, row| match row {
+            [Value::Null, Value::Null] => Ok(Value::Null),
+            [a, b] => Ok(Value::List([list(a), list(b)].concat())),
+            _ => Err(misfit()),
+        },
+    )
     .nullable()
     .typed(same),
-    strict("array_remove", &[ANYARRAY, ANYELEMENT], TEXT, |_, row| match row {
-        [Value::List(items), unwanted] => Ok(Value::List(
-            items.iter().filter(|item| !same_value(item, unwanted)).cloned().collect(),
-        )),
-        _ => Ok(Value::Null),
-    })
+    strict(
+        "array_remove",
+        &[ANYARRAY, ANYELEMENT],
+        TEXT,
+        |_, row| match row {
+            [Value::List(items), unwanted] => Ok(Value::List(
+                items
+                    .iter()
+                    .filter(|item| !same_value(item, unwanted))
+                    .cloned()
+                    .collect(),
+            )),
+            _ => Ok(Value::Null),
+        },
+    )
     .nullable()
     .typed(same),
-    strict("array_replace", &[ANYARRAY, ANYELEMENT, ANYELEMENT], TEXT, |_, row| match row {
-        [Value::List(items), from, to] => Ok(Value::List(
-            items
-                .iter()
-                .map(|item| if same_value(item, from) { to.clone() } else { item.clone() })
-                .collect(),
-        )),
-        _ => Ok(Value::Null),
-    })
+    strict(
+        "array_replace",
+        &[ANYARRAY, ANYELEMENT, ANYELEMENT],
+        TEXT,
+        |_, row| match row {
+            [Value::List(items), from, to] => Ok(Value::List(
+                items
+                    .iter()
+                    .map(|item| {
+                        if same_value(item, from) {
+                            to.clone()
+                        } else {
+                            item.clone()
+                        }
+                    })
+                    .collect(),
+            )),
+            _ => Ok(Value::Null),
+        },
+    )
     .nullable()
     .typed(same),
     strict("array_to_string", &[ANYARRAY, TEXT], TEXT, joined).nullable(),
     strict("array_to_string", &[ANYARRAY, TEXT, TEXT], TEXT, joined).nullable(),
     strict("string_to_array", &[TEXT, TEXT], PgType::TEXT_ARRAY, split).nullable(),
-    strict("string_to_array", &[TEXT, TEXT, TEXT], PgType::TEXT_ARRAY, split).nullable(),
-    strict("= any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| any(row, Ordering::is_eq)).nullable(),
-    strict("<> any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| any(row, Ordering::is_ne)).nullable(),
-    strict("< any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| any(row, Ordering::is_lt)).nullable(),
-    strict("<= any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| any(row, Ordering::is_le)).nullable(),
-    strict("> any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| any(row, Ordering::is_gt)).nullable(),
-    strict(">= any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| any(row, Ordering::is_ge)).nullable(),
-    strict("= all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| all(row, Ordering::is_eq)).nullable(),
-    strict("<> all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| all(row, Ordering::is_ne)).nullable(),
-    strict("< all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| all(row, Ordering::is_lt)).nullable(),
-    strict("<= all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| all(row, Ordering::is_le)).nullable(),
-    strict("> all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| all(row, Ordering::is_gt)).nullable(),
-    strict(">= all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| all(row, Ordering::is_ge)).nullable(),
+    strict(
+        "string_to_array",
+        &[TEXT, TEXT, TEXT],
+        PgType::TEXT_ARRAY,
+        split,
+    )
+    .nullable(),
+    strict("= any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        any(row, Ordering::is_eq)
+    })
+    .nullable(),
+    strict("<> any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        any(row, Ordering::is_ne)
+    })
+    .nullable(),
+    strict("< any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        any(row, Ordering::is_lt)
+    })
+    .nullable(),
+    strict("<= any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        any(row, Ordering::is_le)
+    })
+    .nullable(),
+    strict("> any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        any(row, Ordering::is_gt)
+    })
+    .nullable(),
+    strict(">= any", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        any(row, Ordering::is_ge)
+    })
+    .nullable(),
+    strict("= all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        all(row, Ordering::is_eq)
+    })
+    .nullable(),
+    strict("<> all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        all(row, Ordering::is_ne)
+    })
+    .nullable(),
+    strict("< all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        all(row, Ordering::is_lt)
+    })
+    .nullable(),
+    strict("<= all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        all(row, Ordering::is_le)
+    })
+    .nullable(),
+    strict("> all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        all(row, Ordering::is_gt)
+    })
+    .nullable(),
+    strict(">= all", &[ANYELEMENT, ANYARRAY], BOOL, |_, row| {
+        all(row, Ordering::is_ge)
+    })
+    .nullable(),
     strict("@>", &[ANYARRAY, ANYARRAY], BOOL, |_, row| match row {
         [Value::List(a), Value::List(b)] => Ok(Value::Bool(holds(a, b))),
         _ => Err(misfit()),
@@ -143,7 +248,9 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     }),
     strict("&&", &[ANYARRAY, ANYARRAY], BOOL, |_, row| match row {
         [Value::List(a), Value::List(b)] => {
-            Ok(Value::Bool(a.iter().any(|x| b.iter().any(|y| compare(x, y) == Some(Ordering::Equal)))))
+            Ok(Value::Bool(a.iter().any(|x| {
+                b.iter().any(|y| compare(x, y) == Some(Ordering::Equal))
+            })))
         }
         _ => Err(misfit()),
     }),
@@ -211,14 +318,18 @@ fn compare(a: &Value, b: &Value) -> Option<Ordering> {
 }
 
 fn holds(outer: &[Value], inner: &[Value]) -> bool {
-    inner
-        .iter()
-        .all(|wanted| outer.iter().any(|item| compare(item, wanted) == Some(Ordering::Equal)))
+    inner.iter().all(|wanted| {
+        outer
+            .iter()
+            .any(|item| compare(item, wanted) == Some(Ordering::Equal))
+    })
 }
 
 /// NULL if nothing matches but something might.
 fn any(row: &[Value], test: fn(Ordering) -> bool) -> Result<Value> {
-    let [wanted, Value::List(items)] = row else { return Ok(Value::Null) };
+    let [wanted, Value::List(items)] = row else {
+        return Ok(Value::Null);
+    };
     let mut unknown = false;
     for item in items {
         match compare(wanted, item) {
@@ -227,11 +338,17 @@ fn any(row: &[Value], test: fn(Ordering) -> bool) -> Result<Value> {
             None => unknown = true,
         }
     }
-    Ok(if unknown { Value::Null } else { Value::Bool(false) })
+    Ok(if unknown {
+        Value::Null
+    } else {
+        Value::Bool(false)
+    })
 }
 
 fn all(row: &[Value], test: fn(Ordering) -> bool) -> Result<Value> {
-    let [wanted, Value::List(items)] = row else { return Ok(Value::Null) };
+    let [wanted, Value::List(items)] = row else {
+        return Ok(Value::Null);
+    };
     let mut unknown = false;
     for item in items {
         match compare(wanted, item) {
@@ -240,15 +357,21 @@ fn all(row: &[Value], test: fn(Ordering) -> bool) -> Result<Value> {
             None => unknown = true,
         }
     }
-    Ok(if unknown { Value::Null } else { Value::Bool(true) })
+    Ok(if unknown {
+        Value::Null
+    } else {
+        Value::Bool(true)
+    })
 }
 
 fn joined(call: &Call<'_>, row: &[Value]) -> Result<Value> {
     let (items, separator, for_null) = match row {
         [Value::List(items), Value::Text(separator)] => (items, separator, None),
-        [Value::List(items), Value::Text(separator), Value::Text(text)] => {
-            (items, separator, Some(text))
-        }
+        [
+            Value::List(items),
+            Value::Text(separator),
+            Value::Text(text),
+        ] => (items, separator, Some(text)),
         [Value::List(items), Value::Text(separator), Value::Null] => (items, separator, None),
         _ => return Ok(Value::Null),
     };

@@ -19,11 +19,24 @@ const INT4: PgType = PgType::INT4;
 
 pub(super) const FUNCTIONS: &[Overload] = &[
     engine("md5", &[TEXT], TEXT, |_, args| Ok(crypto::md5().call(args))),
-    engine("md5", &[BYTEA], TEXT, |_, args| Ok(crypto::md5().call(args))),
-    engine("sha224", &[BYTEA], BYTEA, |_, args| Ok(bytes(crypto::sha224().call(args)))),
-    engine("sha256", &[BYTEA], BYTEA, |_, args| Ok(bytes(crypto::sha256().call(args)))),
-    engine("sha384", &[BYTEA], BYTEA, |_, args| Ok(bytes(crypto::sha384().call(args)))),
-    engine("sha512", &[BYTEA], BYTEA, |_, args| Ok(bytes(crypto::sha512().call(args)))),
+    engine(
+        "md5",
+        &[BYTEA],
+        TEXT,
+        |_, args| Ok(crypto::md5().call(args)),
+    ),
+    engine("sha224", &[BYTEA], BYTEA, |_, args| {
+        Ok(bytes(crypto::sha224().call(args)))
+    }),
+    engine("sha256", &[BYTEA], BYTEA, |_, args| {
+        Ok(bytes(crypto::sha256().call(args)))
+    }),
+    engine("sha384", &[BYTEA], BYTEA, |_, args| {
+        Ok(bytes(crypto::sha384().call(args)))
+    }),
+    engine("sha512", &[BYTEA], BYTEA, |_, args| {
+        Ok(bytes(crypto::sha512().call(args)))
+    }),
     strict("||", &[BYTEA, BYTEA], BYTEA, |_, row| match row {
         [Value::Bytes(a), Value::Bytes(b)] => Ok(Value::Bytes([a.as_slice(), b].concat())),
         _ => Err(misfit()),
@@ -42,7 +55,10 @@ pub(super) const FUNCTIONS: &[Overload] = &[
             .ok_or_else(|| {
                 Error::new(
                     SqlState::ARRAY_SUBSCRIPT_ERROR,
-                    format!("index {at} out of valid range, 0..{}", bytes.len() as i64 - 1),
+                    format!(
+                        "index {at} out of valid range, 0..{}",
+                        bytes.len() as i64 - 1
+                    ),
                 )
             }),
         _ => Err(misfit()),
@@ -65,14 +81,16 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     strict("convert_from", &[BYTEA, TEXT], TEXT, |_, row| match row {
         [Value::Bytes(bytes), Value::Text(encoding)] => {
             utf8_only(encoding)?;
-            String::from_utf8(bytes.clone()).map(Value::Text).map_err(|error| {
-                let at = error.utf8_error().valid_up_to();
-                let bad = bytes.get(at).copied().unwrap_or_default();
-                Error::new(
-                    SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-                    format!("invalid byte sequence for encoding \"UTF8\": 0x{bad:02x}"),
-                )
-            })
+            String::from_utf8(bytes.clone())
+                .map(Value::Text)
+                .map_err(|error| {
+                    let at = error.utf8_error().valid_up_to();
+                    let bad = bytes.get(at).copied().unwrap_or_default();
+                    Error::new(
+                        SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+                        format!("invalid byte sequence for encoding \"UTF8\": 0x{bad:02x}"),
+                    )
+                })
         }
         _ => Err(misfit()),
     }),
@@ -101,7 +119,9 @@ fn utf8_only(encoding: &str) -> Result<()> {
         .to_ascii_lowercase();
     match plain.as_str() {
         "utf8" | "unicode" => Ok(()),
-        _ => Err(Error::unsupported(format!("encoding \"{encoding}\" is not supported here"))),
+        _ => Err(Error::unsupported(format!(
+            "encoding \"{encoding}\" is not supported here"
+        ))),
     }
 }
 
@@ -129,7 +149,9 @@ fn substring(_: &Call<'_>, row: &[Value]) -> Result<Value> {
     let length = bytes.len() as i64;
     let from = (start.max(1) - 1).min(length) as usize;
     let to = (end.max(1) - 1).min(length) as usize;
-    Ok(Value::Bytes(bytes.get(from..to.max(from)).unwrap_or_default().to_vec()))
+    Ok(Value::Bytes(
+        bytes.get(from..to.max(from)).unwrap_or_default().to_vec(),
+    ))
 }
 
 fn unknown_encoding(format: &str) -> Error {

@@ -18,9 +18,9 @@ use datafusion::logical_expr::{
 use super::{Body, Call, Overload, Resolution, Typing, resolve_function};
 use crate::error::{Error, Result};
 use crate::semantics::calendar::Zone;
+use crate::semantics::casts::CastFunction;
 use crate::semantics::session_vars::SessionVars;
 use crate::semantics::text_in::Context;
-use crate::semantics::casts::CastFunction;
 use crate::semantics::typed::{Known, field_of, typed_literal};
 use crate::semantics::value::{self, Value};
 use crate::types::PgType;
@@ -80,14 +80,20 @@ impl ScalarUDFImpl for NamedFunction {
                 None => Known::of_field(field),
             })
             .collect();
-        let literals: Vec<Option<ScalarValue>> =
-            args.scalar_arguments.iter().map(|literal| literal.cloned()).collect();
+        let literals: Vec<Option<ScalarValue>> = args
+            .scalar_arguments
+            .iter()
+            .map(|literal| literal.cloned())
+            .collect();
         let resolution = resolve_function(&self.name, &types)?;
         let typing = Typing {
             types: &resolution.arguments,
             literals: &literals,
         };
-        Ok(field_of(resolution.overload.return_type(&typing), &self.name))
+        Ok(field_of(
+            resolution.overload.return_type(&typing),
+            &self.name,
+        ))
     }
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
@@ -176,9 +182,9 @@ impl ScalarUDFImpl for ResolvedFunction {
                 }
                 body(&call, row)
             }),
-            Body::Nullable(body) => {
-                row_wise(&args.args, args.number_rows, data_type, |row| body(&call, row))
-            }
+            Body::Nullable(body) => row_wise(&args.args, args.number_rows, data_type, |row| {
+                body(&call, row)
+            }),
             Body::Vector(body) => body(&call, &args.args, args.number_rows),
             Body::Engine(_) => Err(Error::internal("an engine's expression ran as a call")),
         };
@@ -208,7 +214,9 @@ pub(in crate::semantics) fn folded(expr: Expr, options: &Arc<ConfigOptions>) -> 
 }
 
 fn fold(expr: &Expr, options: &Arc<ConfigOptions>) -> Option<Expr> {
-    let Expr::ScalarFunction(ScalarFunction { func, args }) = expr else { return None };
+    let Expr::ScalarFunction(ScalarFunction { func, args }) = expr else {
+        return None;
+    };
     let inner = func.inner();
     let pg_type = match inner.downcast_ref::<ResolvedFunction>() {
         Some(function) if function.overload.volatility == Volatility::Volatile => return None,
@@ -218,7 +226,9 @@ fn fold(expr: &Expr, options: &Arc<ConfigOptions>) -> Option<Expr> {
     let mut values = Vec::with_capacity(args.len());
     let mut fields = Vec::with_capacity(args.len());
     for arg in args {
-        let Expr::Literal(value, _) = arg else { return None };
+        let Expr::Literal(value, _) = arg else {
+            return None;
+        };
         fields.push(Field::new("", value.data_type(), true).into());
         values.push(ColumnarValue::Scalar(value.clone()));
     }
@@ -248,7 +258,10 @@ pub(in crate::semantics) fn row_wise(
     let scalar = arguments
         .iter()
         .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-    let columns = arguments.iter().map(Column::of).collect::<Result<Vec<_>>>()?;
+    let columns = arguments
+        .iter()
+        .map(Column::of)
+        .collect::<Result<Vec<_>>>()?;
     let count = if scalar { 1 } else { rows };
     let mut row: Vec<Value> = columns
         .iter()
@@ -271,7 +284,9 @@ pub(in crate::semantics) fn row_wise(
         false => value::build(results, data_type)?,
     };
     match scalar {
-        true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)),
+        true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
+            &array, 0,
+        )?)),
         false => Ok(ColumnarValue::Array(array)),
     }
 }

@@ -26,7 +26,9 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     strict("extract", &[TEXT, DATE], NUMERIC, extract).typed(fields::extract_type),
     strict("extract", &[TEXT, TIME], NUMERIC, extract).typed(fields::extract_type),
     strict("extract", &[TEXT, TIMESTAMP], NUMERIC, extract).typed(fields::extract_type),
-    strict("extract", &[TEXT, TIMESTAMPTZ], NUMERIC, extract).typed(fields::extract_type).stable(),
+    strict("extract", &[TEXT, TIMESTAMPTZ], NUMERIC, extract)
+        .typed(fields::extract_type)
+        .stable(),
     strict("extract", &[TEXT, INTERVAL], NUMERIC, extract).typed(fields::extract_type),
     strict("date_part", &[TEXT, DATE], FLOAT8, date_part),
     strict("date_part", &[TEXT, TIME], FLOAT8, date_part),
@@ -35,7 +37,12 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     strict("date_part", &[TEXT, INTERVAL], FLOAT8, date_part),
     strict("date_trunc", &[TEXT, TIMESTAMP], TIMESTAMP, date_trunc),
     strict("date_trunc", &[TEXT, TIMESTAMPTZ], TIMESTAMPTZ, date_trunc).stable(),
-    strict("date_trunc", &[TEXT, TIMESTAMPTZ, TEXT], TIMESTAMPTZ, date_trunc),
+    strict(
+        "date_trunc",
+        &[TEXT, TIMESTAMPTZ, TEXT],
+        TIMESTAMPTZ,
+        date_trunc,
+    ),
     strict("date_trunc", &[TEXT, INTERVAL], INTERVAL, date_trunc),
     strict("now", &[], TIMESTAMPTZ, now).stable(),
     strict("transaction_timestamp", &[], TIMESTAMPTZ, now).stable(),
@@ -50,11 +57,15 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     })
     .stable(),
     strict("localtime", &[], TIME, |call, _| {
-        Ok(Value::Time(split(call.context.zone.local(call.context.now)).1))
+        Ok(Value::Time(
+            split(call.context.zone.local(call.context.now)).1,
+        ))
     })
     .stable(),
     strict("current_date", &[], DATE, |call, _| {
-        Ok(Value::Date(calendar::date_of(call.context.zone.local(call.context.now))))
+        Ok(Value::Date(calendar::date_of(
+            call.context.zone.local(call.context.now),
+        )))
     })
     .stable(),
     strict("age", &[TIMESTAMP, TIMESTAMP], INTERVAL, age),
@@ -66,37 +77,86 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     strict("timezone", &[INTERVAL, TIMESTAMP], TIMESTAMPTZ, timezone),
     strict("timezone", &[INTERVAL, TIMESTAMPTZ], TIMESTAMP, timezone),
     strict("make_date", &[INT4, INT4, INT4], DATE, make_date),
-    strict("make_time", &[INT4, INT4, FLOAT8], TIME, |_, row| match row {
-        [Value::Int(hour), Value::Int(minute), Value::Float8(second)] => {
-            Ok(Value::Time(clock(*hour, *minute, *second)?))
-        }
-        _ => Err(misfit()),
-    }),
-    strict("make_timestamp", &[INT4, INT4, INT4, INT4, INT4, FLOAT8], TIMESTAMP, |_, row| {
-        Ok(Value::Timestamp(made(row)?))
-    }),
-    strict("make_timestamptz", &[INT4, INT4, INT4, INT4, INT4, FLOAT8], TIMESTAMPTZ, |call, row| {
-        Ok(Value::TimestampTz(call.context.zone.instant(made(row)?)))
-    })
+    strict(
+        "make_time",
+        &[INT4, INT4, FLOAT8],
+        TIME,
+        |_, row| match row {
+            [Value::Int(hour), Value::Int(minute), Value::Float8(second)] => {
+                Ok(Value::Time(clock(*hour, *minute, *second)?))
+            }
+            _ => Err(misfit()),
+        },
+    ),
+    strict(
+        "make_timestamp",
+        &[INT4, INT4, INT4, INT4, INT4, FLOAT8],
+        TIMESTAMP,
+        |_, row| Ok(Value::Timestamp(made(row)?)),
+    ),
+    strict(
+        "make_timestamptz",
+        &[INT4, INT4, INT4, INT4, INT4, FLOAT8],
+        TIMESTAMPTZ,
+        |call, row| Ok(Value::TimestampTz(call.context.zone.instant(made(row)?))),
+    )
     .stable(),
-    strict("make_timestamptz", &[INT4, INT4, INT4, INT4, INT4, FLOAT8, TEXT], TIMESTAMPTZ, |_, row| {
-        match row {
+    strict(
+        "make_timestamptz",
+        &[INT4, INT4, INT4, INT4, INT4, FLOAT8, TEXT],
+        TIMESTAMPTZ,
+        |_, row| match row {
             [.., Value::Text(zone)] => {
                 Ok(Value::TimestampTz(Zone::parse(zone)?.instant(made(row)?)))
             }
             _ => Err(misfit()),
-        }
-    }),
+        },
+    ),
     strict("make_interval", &[], INTERVAL, make_interval),
     strict("make_interval", &[INT4], INTERVAL, make_interval),
     strict("make_interval", &[INT4, INT4], INTERVAL, make_interval),
-    strict("make_interval", &[INT4, INT4, INT4], INTERVAL, make_interval),
-    strict("make_interval", &[INT4, INT4, INT4, INT4], INTERVAL, make_interval),
-    strict("make_interval", &[INT4, INT4, INT4, INT4, INT4], INTERVAL, make_interval),
-    strict("make_interval", &[INT4, INT4, INT4, INT4, INT4, INT4], INTERVAL, make_interval),
-    strict("make_interval", &[INT4, INT4, INT4, INT4, INT4, INT4, FLOAT8], INTERVAL, make_interval),
-    strict("date_bin", &[INTERVAL, TIMESTAMP, TIMESTAMP], TIMESTAMP, date_bin),
-    strict("date_bin", &[INTERVAL, TIMESTAMPTZ, TIMESTAMPTZ], TIMESTAMPTZ, date_bin),
+    strict(
+        "make_interval",
+        &[INT4, INT4, INT4],
+        INTERVAL,
+        make_interval,
+    ),
+    strict(
+        "make_interval",
+        &[INT4, INT4, INT4, INT4],
+        INTERVAL,
+        make_interval,
+    ),
+    strict(
+        "make_interval",
+        &[INT4, INT4, INT4, INT4, INT4],
+        INTERVAL,
+        make_interval,
+    ),
+    strict(
+        "make_interval",
+        &[INT4, INT4, INT4, INT4, INT4, INT4],
+        INTERVAL,
+        make_interval,
+    ),
+    strict(
+        "make_interval",
+        &[INT4, INT4, INT4, INT4, INT4, INT4, FLOAT8],
+        INTERVAL,
+        make_interval,
+    ),
+    strict(
+        "date_bin",
+        &[INTERVAL, TIMESTAMP, TIMESTAMP],
+        TIMESTAMP,
+        date_bin,
+    ),
+    strict(
+        "date_bin",
+        &[INTERVAL, TIMESTAMPTZ, TIMESTAMPTZ],
+        TIMESTAMPTZ,
+        date_bin,
+    ),
     strict("to_timestamp", &[FLOAT8], TIMESTAMPTZ, |_, row| match row {
         [Value::Float8(seconds)] => {
             if seconds.is_nan() || seconds.abs() > 9.3e12 {
@@ -105,7 +165,9 @@ pub(super) const FUNCTIONS: &[Overload] = &[
                     format!("timestamp out of range: \"{seconds}\""),
                 ));
             }
-            Ok(Value::TimestampTz((seconds * SECOND as f64).round_ties_even() as i64))
+            Ok(Value::TimestampTz(
+                (seconds * SECOND as f64).round_ties_even() as i64,
+            ))
         }
         _ => Err(misfit()),
     }),
@@ -116,8 +178,12 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     strict("isfinite", &[TIMESTAMP], BOOL, is_finite),
     strict("isfinite", &[TIMESTAMPTZ], BOOL, is_finite),
     strict("isfinite", &[INTERVAL], BOOL, |_, _| Ok(Value::Bool(true))),
-    strict("justify_days", &[INTERVAL], INTERVAL, |_, row| justify(row, &[Step::Days])),
-    strict("justify_hours", &[INTERVAL], INTERVAL, |_, row| justify(row, &[Step::Hours])),
+    strict("justify_days", &[INTERVAL], INTERVAL, |_, row| {
+        justify(row, &[Step::Days])
+    }),
+    strict("justify_hours", &[INTERVAL], INTERVAL, |_, row| {
+        justify(row, &[Step::Hours])
+    }),
     strict("justify_interval", &[INTERVAL], INTERVAL, |_, row| {
         justify(row, &[Step::Hours, Step::Days])
     }),
@@ -164,8 +230,13 @@ fn date_trunc(call: &Call<'_>, row: &[Value]) -> Result<Value> {
             let local = truncated(zone.local(*micros), unit, type_of)?;
             Value::TimestampTz(match unit {
                 // within an hour the offset cannot change
-                Field::Hour | Field::Minute | Field::Second | Field::Millisecond
-                | Field::Microsecond if !is_infinite(*micros) => {
+                Field::Hour
+                | Field::Minute
+                | Field::Second
+                | Field::Millisecond
+                | Field::Microsecond
+                    if !is_infinite(*micros) =>
+                {
                     local - i64::from(zone.offset_at(*micros)) * SECOND
                 }
                 _ => zone.instant(local),
@@ -250,7 +321,9 @@ fn age(call: &Call<'_>, row: &[Value]) -> Result<Value> {
         [a, b] => (local(a), local(b)),
         _ => (None, None),
     };
-    let (Some(a), Some(b)) = (later, earlier) else { return Err(misfit()) };
+    let (Some(a), Some(b)) = (later, earlier) else {
+        return Err(misfit());
+    };
     if is_infinite(a) || is_infinite(b) {
         return Err(interval_out_of_range());
     }
@@ -264,7 +337,11 @@ fn age(call: &Call<'_>, row: &[Value]) -> Result<Value> {
     }
     while days < 0 {
         // the month that is borrowed from is the earlier argument's
-        let (year, month) = if negative { civil_month(a) } else { civil_month(b) };
+        let (year, month) = if negative {
+            civil_month(a)
+        } else {
+            civil_month(b)
+        };
         days += days_in_month(year, month);
         months -= 1;
     }
@@ -283,7 +360,9 @@ fn civil_month(micros: i64) -> (i64, i64) {
 
 /// AT TIME ZONE.
 fn timezone(_: &Call<'_>, row: &[Value]) -> Result<Value> {
-    let [zone, moment] = row else { return Err(misfit()) };
+    let [zone, moment] = row else {
+        return Err(misfit());
+    };
     let zone = match zone {
         Value::Text(name) => named_zone(name)?,
         Value::Interval(offset) => {
@@ -323,7 +402,9 @@ fn make_date(_: &Call<'_>, row: &[Value]) -> Result<Value> {
     let [Value::Int(year), Value::Int(month), Value::Int(day)] = row else {
         return Err(misfit());
     };
-    Ok(Value::Date(calendar::checked_date(date_days(*year, *month, *day)?)?))
+    Ok(Value::Date(calendar::checked_date(date_days(
+        *year, *month, *day,
+    )?)?))
 }
 
 fn date_days(year: i64, month: i64, day: i64) -> Result<i64> {
@@ -387,11 +468,15 @@ fn make_interval(_: &Call<'_>, row: &[Value]) -> Result<Value> {
                 .checked_add((seconds * SECOND as f64).round_ties_even() as i64)?,
         })
     };
-    parts().map(Value::Interval).ok_or_else(interval_out_of_range)
+    parts()
+        .map(Value::Interval)
+        .ok_or_else(interval_out_of_range)
 }
 
 fn date_bin(_: &Call<'_>, row: &[Value]) -> Result<Value> {
-    let [Value::Interval(stride), source, origin] = row else { return Err(misfit()) };
+    let [Value::Interval(stride), source, origin] = row else {
+        return Err(misfit());
+    };
     if stride.months != 0 {
         return Err(Error::unsupported(
             "timestamps cannot be binned into intervals containing months or years",
@@ -408,7 +493,9 @@ fn date_bin(_: &Call<'_>, row: &[Value]) -> Result<Value> {
         ));
     }
     let bin = |source: i64, origin: i64| {
-        let offset = source.checked_sub(origin).ok_or_else(calendar::timestamp_out_of_range)?;
+        let offset = source
+            .checked_sub(origin)
+            .ok_or_else(calendar::timestamp_out_of_range)?;
         Ok::<i64, Error>(origin + offset.div_euclid(width) * width)
     };
     Ok(match (source, origin) {
@@ -426,7 +513,9 @@ enum Step {
 
 /// 24 hours become a day, 30 days a month; the parts end with one sign.
 fn justify(row: &[Value], steps: &[Step]) -> Result<Value> {
-    let [Value::Interval(interval)] = row else { return Err(misfit()) };
+    let [Value::Interval(interval)] = row else {
+        return Err(misfit());
+    };
     let (mut months, mut days, mut micros) = (
         i64::from(interval.months),
         i64::from(interval.days),

@@ -112,13 +112,19 @@ impl Field {
         Field::known(&lower).ok_or_else(|| {
             Error::new(
                 SqlState::INVALID_PARAMETER_VALUE,
-                format!("unit \"{name}\" not recognized for type {}", type_name(type_of)),
+                format!(
+                    "unit \"{name}\" not recognized for type {}",
+                    type_name(type_of)
+                ),
             )
         })
     }
 
     fn known(lower: &str) -> Option<Field> {
-        NAMES.iter().find(|(name, _)| *name == lower).map(|(_, field)| *field)
+        NAMES
+            .iter()
+            .find(|(name, _)| *name == lower)
+            .map(|(_, field)| *field)
     }
 
     fn name(self) -> &'static str {
@@ -299,7 +305,8 @@ fn of_interval(field: Field, interval: Interval) -> Result<Value> {
         Field::Millennium => whole(years / 1_000),
         // a year has 365.25 days here
         Field::Epoch => {
-            let days = i128::from(years) * 1_461 * 6 + (i128::from(months) * 30 + i128::from(interval.days)) * 24;
+            let days = i128::from(years) * 1_461 * 6
+                + (i128::from(months) * 30 + i128::from(interval.days)) * 24;
             let micros = days * i128::from(DAY) / 24 + i128::from(interval.micros);
             Value::Numeric(Numeric::new(micros, 6))
         }

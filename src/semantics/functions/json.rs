@@ -46,8 +46,12 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         [Value::Text(json), Value::Text(key)] => Ok(Value::Bool(has_key(&parse(json)?, key))),
         _ => Err(misfit()),
     }),
-    strict("?|", &[JSONB, TEXTS], BOOL, |_, row| has_keys(row, |found| found.contains(&true))),
-    strict("?&", &[JSONB, TEXTS], BOOL, |_, row| has_keys(row, |found| !found.contains(&false))),
+    strict("?|", &[JSONB, TEXTS], BOOL, |_, row| {
+        has_keys(row, |found| found.contains(&true))
+    }),
+    strict("?&", &[JSONB, TEXTS], BOOL, |_, row| {
+        has_keys(row, |found| !found.contains(&false))
+    }),
     strict("||", &[JSONB, JSONB], JSONB, |_, row| match row {
         [Value::Text(a), Value::Text(b)] => Ok(jsonb(joined(parse(a)?, parse(b)?))),
         _ => Err(misfit()),
@@ -64,10 +68,22 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     strict("jsonb_typeof", &[JSONB], TEXT, kind),
     strict("json_array_length", &[JSON], INT4, array_length),
     strict("jsonb_array_length", &[JSONB], INT4, array_length),
-    strict("json_build_object", &[ANY], JSON, build_object).nullable().variadic().stable(),
-    strict("jsonb_build_object", &[ANY], JSONB, build_object).nullable().variadic().stable(),
-    strict("json_build_array", &[ANY], JSON, build_array).nullable().variadic().stable(),
-    strict("jsonb_build_array", &[ANY], JSONB, build_array).nullable().variadic().stable(),
+    strict("json_build_object", &[ANY], JSON, build_object)
+        .nullable()
+        .variadic()
+        .stable(),
+    strict("jsonb_build_object", &[ANY], JSONB, build_object)
+        .nullable()
+        .variadic()
+        .stable(),
+    strict("json_build_array", &[ANY], JSON, build_array)
+        .nullable()
+        .variadic()
+        .stable(),
+    strict("jsonb_build_array", &[ANY], JSONB, build_array)
+        .nullable()
+        .variadic()
+        .stable(),
     strict("to_json", &[ANY], JSON, |call, row| match row {
         [value] => Ok(Value::Text(json_of(call, 0, value))),
         _ => Err(misfit()),
@@ -111,7 +127,9 @@ fn shown(call: &Call<'_>, value: &Json) -> Value {
 }
 
 fn member(call: &Call<'_>, row: &[Value]) -> Result<Value> {
-    let [Value::Text(json), key] = row else { return Err(misfit()) };
+    let [Value::Text(json), key] = row else {
+        return Err(misfit());
+    };
     let json = parse(json)?;
     let found = match key {
         Value::Text(key) => by_key(&json, key),
@@ -138,7 +156,9 @@ fn by_key<'a>(json: &'a Json, key: &str) -> Option<&'a Json> {
 }
 
 fn by_index(json: &Json, at: i64) -> Option<&Json> {
-    let Json::Array(items) = json else { return None };
+    let Json::Array(items) = json else {
+        return None;
+    };
     let at = match at {
         0.. => at,
         _ => items.len() as i64 + at,
@@ -155,7 +175,9 @@ fn path(call: &Call<'_>, row: &[Value]) -> Result<Value> {
     let json = parse(json)?;
     let mut at = &json;
     for step in steps {
-        let Value::Text(step) = step else { return Ok(Value::Null) };
+        let Value::Text(step) = step else {
+            return Ok(Value::Null);
+        };
         let next = match at {
             Json::Object(_) => by_key(at, step),
             Json::Array(_) => step.parse().ok().and_then(|index| by_index(at, index)),
@@ -177,7 +199,9 @@ fn path_text(call: &Call<'_>, row: &[Value]) -> Result<Value> {
 fn contains(outer: &Json, inner: &Json, top: bool) -> bool {
     match (outer, inner) {
         (Json::Object(members), Json::Object(wanted)) => wanted.iter().all(|(key, value)| {
-            members.iter().any(|(known, found)| known == key && contains(found, value, false))
+            members
+                .iter()
+                .any(|(known, found)| known == key && contains(found, value, false))
         }),
         (Json::Array(items), Json::Array(wanted)) => wanted
             .iter()
@@ -194,16 +218,18 @@ fn contains(outer: &Json, inner: &Json, top: bool) -> bool {
 fn has_key(json: &Json, key: &str) -> bool {
     match json {
         Json::Object(members) => members.iter().any(|(known, _)| known == key),
-        Json::Array(items) => {
-            items.iter().any(|item| matches!(item, Json::Text(text) if text == key))
-        }
+        Json::Array(items) => items
+            .iter()
+            .any(|item| matches!(item, Json::Text(text) if text == key)),
         Json::Text(text) => text == key,
         _ => false,
     }
 }
 
 fn has_keys(row: &[Value], test: fn(&[bool]) -> bool) -> Result<Value> {
-    let [Value::Text(json), Value::List(keys)] = row else { return Err(misfit()) };
+    let [Value::Text(json), Value::List(keys)] = row else {
+        return Err(misfit());
+    };
     let json = parse(json)?;
     let found: Vec<bool> = keys
         .iter()
@@ -278,7 +304,9 @@ fn kind(_: &Call<'_>, row: &[Value]) -> Result<Value> {
 }
 
 fn array_length(_: &Call<'_>, row: &[Value]) -> Result<Value> {
-    let [Value::Text(json)] = row else { return Err(misfit()) };
+    let [Value::Text(json)] = row else {
+        return Err(misfit());
+    };
     let what = match parse(json)? {
         Json::Array(items) => return Ok(Value::Int(items.len() as i64)),
         Json::Object(_) => "a non-array",
@@ -310,11 +338,15 @@ fn build_object(call: &Call<'_>, row: &[Value]) -> Result<Value> {
             SqlState::INVALID_PARAMETER_VALUE,
             "argument list must have even number of elements",
         )
-        .with_hint("The arguments of json_build_object() must consist of alternating keys and values."));
+        .with_hint(
+            "The arguments of json_build_object() must consist of alternating keys and values.",
+        ));
     }
     let mut members = Vec::new();
     for (index, pair) in row.chunks_exact(2).enumerate() {
-        let [key, value] = pair else { return Err(misfit()) };
+        let [key, value] = pair else {
+            return Err(misfit());
+        };
         let Some(key) = text_out::text(key, call.context.zone) else {
             return Err(Error::new(
                 SqlState::INVALID_PARAMETER_VALUE,
@@ -349,7 +381,10 @@ fn build_array(call: &Call<'_>, row: &[Value]) -> Result<Value> {
 
 /// A value as JSON: numbers and booleans as they are, timestamps in ISO 8601, the rest as strings.
 fn json_of(call: &Call<'_>, index: usize, value: &Value) -> String {
-    let own = call.types.get(index.min(call.types.len().saturating_sub(1))).copied();
+    let own = call
+        .types
+        .get(index.min(call.types.len().saturating_sub(1)))
+        .copied();
     json_text(call, own.unwrap_or(TEXT), value)
 }
 
@@ -359,7 +394,10 @@ fn json_text(call: &Call<'_>, own: PgType, value: &Value) -> String {
     }
     if let Value::List(items) = value {
         let element = own.element().unwrap_or(TEXT);
-        let items: Vec<String> = items.iter().map(|item| json_text(call, element, item)).collect();
+        let items: Vec<String> = items
+            .iter()
+            .map(|item| json_text(call, element, item))
+            .collect();
         return format!("[{}]", items.join(","));
     }
     let Some(mut text) = text_out::text(value, call.context.zone) else {

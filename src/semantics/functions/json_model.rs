@@ -20,7 +20,11 @@ const MAX_DEPTH: usize = 2_000;
 
 /// 22P02 with Postgres's words for what is no JSON.
 pub(super) fn parse(text: &str) -> Result<Json> {
-    let mut reader = Reader { text, at: 0, depth: 0 };
+    let mut reader = Reader {
+        text,
+        at: 0,
+        depth: 0,
+    };
     let value = reader.value()?;
     reader.space();
     match reader.at == text.len() {
@@ -74,9 +78,11 @@ impl Reader<'_> {
             Some(b'"') => Ok(Json::Text(self.string()?)),
             Some(b'-' | b'0'..=b'9') => self.number(),
             _ => {
-                for (word, value) in
-                    [("true", Json::Bool(true)), ("false", Json::Bool(false)), ("null", Json::Null)]
-                {
+                for (word, value) in [
+                    ("true", Json::Bool(true)),
+                    ("false", Json::Bool(false)),
+                    ("null", Json::Null),
+                ] {
                     let rest = &self.text[self.at..];
                     let ends = !rest[word.len().min(rest.len())..]
                         .starts_with(|c: char| c.is_alphanumeric() || c == '_');
@@ -87,7 +93,9 @@ impl Reader<'_> {
                 }
                 let rest = &self.text[self.at..];
                 if rest.starts_with(|c: char| c.is_alphabetic()) {
-                    let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+                    let end = rest
+                        .find(|c: char| !c.is_alphanumeric())
+                        .unwrap_or(rest.len());
                     return Err(self.error(format!("Token \"{}\" is invalid.", &rest[..end])));
                 }
                 Err(self.unexpected("Expected JSON value, but found"))
@@ -235,9 +243,8 @@ impl Reader<'_> {
             }
             other => other,
         };
-        char::from_u32(code).ok_or_else(|| {
-            self.error("Unicode low surrogate must follow a high surrogate.".into())
-        })
+        char::from_u32(code)
+            .ok_or_else(|| self.error("Unicode low surrogate must follow a high surrogate.".into()))
     }
 
     fn hex4(&mut self) -> Result<u32> {
@@ -300,7 +307,8 @@ impl Json {
             (Json::Object(a), Json::Object(b)) => {
                 a.len() == b.len()
                     && a.iter().all(|(key, value)| {
-                        b.iter().any(|(other, found)| other == key && found.equals(value))
+                        b.iter()
+                            .any(|(other, found)| other == key && found.equals(value))
                     })
             }
             (a, b) => a == b,

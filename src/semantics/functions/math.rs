@@ -100,14 +100,18 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     } else {
         x.abs()
     })),
-    numeric!("sign", |x| Ok(Numeric::from(match (x.is_zero(), x.is_negative()) {
-        (true, _) => 0,
-        (_, true) => -1,
-        _ => 1,
-    })))
+    numeric!("sign", |x| Ok(Numeric::from(
+        match (x.is_zero(), x.is_negative()) {
+            (true, _) => 0,
+            (_, true) => -1,
+            _ => 1,
+        }
+    )))
     .typed(|_| PgType::numeric(1, 0)),
     float!("sqrt", |x| match x < 0.0 {
-        true => Err(power_argument("cannot take square root of a negative number")),
+        true => Err(power_argument(
+            "cannot take square root of a negative number"
+        )),
         false => Ok(x.sqrt()),
     }),
     numeric!("sqrt", Numeric::sqrt),
@@ -138,7 +142,10 @@ pub(super) const FUNCTIONS: &[Overload] = &[
             if b.is_zero() {
                 return Err(division_by_zero());
             }
-            Ok(Value::Numeric(Numeric::new(a.at_scale(scale) / b.at_scale(scale), 0)))
+            Ok(Value::Numeric(Numeric::new(
+                a.at_scale(scale) / b.at_scale(scale),
+                0,
+            )))
         }
         _ => Err(misfit()),
     }),
@@ -178,23 +185,43 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         [Value::Float8(y), Value::Float8(x)] => Ok(Value::Float8(y.atan2(*x))),
         _ => Err(misfit()),
     }),
-    strict("pi", &[], FLOAT8, |_, _| Ok(Value::Float8(std::f64::consts::PI))),
-    strict("width_bucket", &[FLOAT8, FLOAT8, FLOAT8, INT4], INT4, |_, row| match row {
-        [Value::Float8(x), Value::Float8(low), Value::Float8(high), Value::Int(count)] => {
-            width_bucket(*x, *low, *high, *count)
-        }
-        _ => Err(misfit()),
+    strict("pi", &[], FLOAT8, |_, _| {
+        Ok(Value::Float8(std::f64::consts::PI))
     }),
-    strict("width_bucket", &[NUMERIC, NUMERIC, NUMERIC, INT4], INT4, |_, row| match row {
-        [Value::Numeric(x), Value::Numeric(low), Value::Numeric(high), Value::Int(count)] => {
-            numeric_bucket(x, low, high, *count)
-        }
-        _ => Err(misfit()),
-    }),
+    strict(
+        "width_bucket",
+        &[FLOAT8, FLOAT8, FLOAT8, INT4],
+        INT4,
+        |_, row| match row {
+            [
+                Value::Float8(x),
+                Value::Float8(low),
+                Value::Float8(high),
+                Value::Int(count),
+            ] => width_bucket(*x, *low, *high, *count),
+            _ => Err(misfit()),
+        },
+    ),
+    strict(
+        "width_bucket",
+        &[NUMERIC, NUMERIC, NUMERIC, INT4],
+        INT4,
+        |_, row| match row {
+            [
+                Value::Numeric(x),
+                Value::Numeric(low),
+                Value::Numeric(high),
+                Value::Int(count),
+            ] => numeric_bucket(x, low, high, *count),
+            _ => Err(misfit()),
+        },
+    ),
 ];
 
 fn checked(call: &Call<'_>, value: Option<i64>) -> Result<Value> {
-    value.map(Value::Int).ok_or_else(|| out_of_range(&type_name(call.returns)))
+    value
+        .map(Value::Int)
+        .ok_or_else(|| out_of_range(&type_name(call.returns)))
 }
 
 fn places(digits: i64) -> i32 {
@@ -240,9 +267,13 @@ fn trigonometric(x: f64, result: f64) -> Result<f64> {
 }
 
 fn float_power(_: &Call<'_>, row: &[Value]) -> Result<Value> {
-    let [Value::Float8(x), Value::Float8(y)] = row else { return Err(misfit()) };
+    let [Value::Float8(x), Value::Float8(y)] = row else {
+        return Err(misfit());
+    };
     if *x == 0.0 && *y < 0.0 {
-        return Err(power_argument("zero raised to a negative power is undefined"));
+        return Err(power_argument(
+            "zero raised to a negative power is undefined",
+        ));
     }
     if *x < 0.0 && x.is_finite() && y.is_finite() && y.fract() != 0.0 {
         return Err(power_argument(
@@ -310,12 +341,18 @@ fn width_bucket(x: f64, low: f64, high: f64, count: i64) -> Result<Value> {
         return Err(bucket_error("count must be greater than zero"));
     }
     if x.is_nan() || low.is_nan() || high.is_nan() {
-        return Err(bucket_error("operand, lower bound, and upper bound cannot be NaN"));
+        return Err(bucket_error(
+            "operand, lower bound, and upper bound cannot be NaN",
+        ));
     }
     if low == high {
         return Err(bucket_error("lower bound cannot equal upper bound"));
     }
-    let (x, low, high) = if low < high { (x, low, high) } else { (-x, -low, -high) };
+    let (x, low, high) = if low < high {
+        (x, low, high)
+    } else {
+        (-x, -low, -high)
+    };
     Ok(Value::Int(if x < low {
         0
     } else if x >= high {

@@ -39,9 +39,18 @@ pub(super) use resolve::{
 };
 
 /// Pseudo-types: any type; any array; the element of that array.
-pub(super) const ANY: PgType = PgType { oid: 2276, typmod: -1 };
-pub(super) const ANYARRAY: PgType = PgType { oid: 2277, typmod: -1 };
-pub(super) const ANYELEMENT: PgType = PgType { oid: 2283, typmod: -1 };
+pub(super) const ANY: PgType = PgType {
+    oid: 2276,
+    typmod: -1,
+};
+pub(super) const ANYARRAY: PgType = PgType {
+    oid: 2277,
+    typmod: -1,
+};
+pub(super) const ANYELEMENT: PgType = PgType {
+    oid: 2283,
+    typmod: -1,
+};
 
 /// One signature of a function or an operator.
 #[derive(Debug)]
@@ -171,7 +180,10 @@ pub(super) fn by_name(name: &str) -> Option<ScalarUDF> {
 
 /// A call of one overload by its name, with arguments that have its types.
 pub(super) fn call_of(name: &str, arguments: Vec<PgType>, args: Vec<Expr>) -> EngineResult<Expr> {
-    let types: Vec<Known> = arguments.iter().map(|pg_type| Known::Typed(*pg_type)).collect();
+    let types: Vec<Known> = arguments
+        .iter()
+        .map(|pg_type| Known::Typed(*pg_type))
+        .collect();
     let resolution = resolve_function(name, &types)?;
     call(resolution, args)
 }

@@ -23,25 +23,42 @@ const INT4: PgType = PgType::INT4;
 const TEXTS: PgType = PgType::TEXT_ARRAY;
 
 pub(super) const FUNCTIONS: &[Overload] = &[
-    engine("~", &[TEXT, TEXT], BOOL, |types, args| matching(types, args, Operator::RegexMatch)),
-    engine("~*", &[TEXT, TEXT], BOOL, |types, args| matching(types, args, Operator::RegexIMatch)),
-    engine("!~", &[TEXT, TEXT], BOOL, |types, args| matching(types, args, Operator::RegexNotMatch)),
+    engine("~", &[TEXT, TEXT], BOOL, |types, args| {
+        matching(types, args, Operator::RegexMatch)
+    }),
+    engine("~*", &[TEXT, TEXT], BOOL, |types, args| {
+        matching(types, args, Operator::RegexIMatch)
+    }),
+    engine("!~", &[TEXT, TEXT], BOOL, |types, args| {
+        matching(types, args, Operator::RegexNotMatch)
+    }),
     engine("!~*", &[TEXT, TEXT], BOOL, |types, args| {
         matching(types, args, Operator::RegexNotIMatch)
     }),
-    strict("textregexeq", &[TEXT, TEXT], BOOL, |_, row| is_match(row, "")),
-    strict("texticregexeq", &[TEXT, TEXT], BOOL, |_, row| is_match(row, "i")),
-    strict("regexp_like", &[TEXT, TEXT], BOOL, |_, row| is_match(row, "")),
-    strict("regexp_like", &[TEXT, TEXT, TEXT], BOOL, |_, row| match row {
-        [text, pattern, Value::Text(flags)] => {
-            is_match(&[text.clone(), pattern.clone()], flags)
-        }
-        _ => Err(misfit()),
+    strict("textregexeq", &[TEXT, TEXT], BOOL, |_, row| {
+        is_match(row, "")
     }),
+    strict("texticregexeq", &[TEXT, TEXT], BOOL, |_, row| {
+        is_match(row, "i")
+    }),
+    strict("regexp_like", &[TEXT, TEXT], BOOL, |_, row| {
+        is_match(row, "")
+    }),
+    strict(
+        "regexp_like",
+        &[TEXT, TEXT, TEXT],
+        BOOL,
+        |_, row| match row {
+            [text, pattern, Value::Text(flags)] => {
+                is_match(&[text.clone(), pattern.clone()], flags)
+            }
+            _ => Err(misfit()),
+        },
+    ),
     strict("regexp_count", &[TEXT, TEXT], INT4, |_, row| match row {
-        [Value::Text(text), Value::Text(pattern)] => {
-            with_regex(pattern, "", |regex| Ok(Value::Int(regex.find_iter(text).count() as i64)))
-        }
+        [Value::Text(text), Value::Text(pattern)] => with_regex(pattern, "", |regex| {
+            Ok(Value::Int(regex.find_iter(text).count() as i64))
+        }),
         _ => Err(misfit()),
     }),
     strict("regexp_replace", &[TEXT, TEXT, TEXT], TEXT, replace),
@@ -50,7 +67,9 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     strict("regexp_match", &[TEXT, TEXT, TEXT], TEXTS, first_match),
     strict("regexp_substr", &[TEXT, TEXT], TEXT, |_, row| match row {
         [Value::Text(text), Value::Text(pattern)] => with_regex(pattern, "", |regex| {
-            Ok(regex.find(text).map_or(Value::Null, |found| Value::Text(found.as_str().into())))
+            Ok(regex
+                .find(text)
+                .map_or(Value::Null, |found| Value::Text(found.as_str().into())))
         }),
         _ => Err(misfit()),
     }),
@@ -58,9 +77,15 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     strict("regexp_split_to_array", &[TEXT, TEXT, TEXT], TEXTS, split),
     strict("substring", &[TEXT, TEXT], TEXT, |_, row| match row {
         [Value::Text(text), Value::Text(pattern)] => with_regex(pattern, "", |regex| {
-            let Some(found) = regex.captures(text) else { return Ok(Value::Null) };
+            let Some(found) = regex.captures(text) else {
+                return Ok(Value::Null);
+            };
             // the first group if there is one
-            let part = if regex.captures_len() > 1 { found.get(1) } else { found.get(0) };
+            let part = if regex.captures_len() > 1 {
+                found.get(1)
+            } else {
+                found.get(0)
+            };
             Ok(part.map_or(Value::Null, |part| Value::Text(part.as_str().into())))
         }),
         _ => Err(misfit()),
@@ -78,8 +103,10 @@ fn matching(types: &[PgType], args: Vec<Expr>, operator: Operator) -> EngineResu
         _ => "",
     };
     let mut args = args;
-    if let Some(Expr::Literal(ScalarValue::Utf8View(Some(pattern)) | ScalarValue::Utf8(Some(pattern)), _)) =
-        args.get(1)
+    if let Some(Expr::Literal(
+        ScalarValue::Utf8View(Some(pattern)) | ScalarValue::Utf8(Some(pattern)),
+        _,
+    )) = args.get(1)
     {
         let pattern = translated(pattern, flags)?;
         compile(&pattern)?;
@@ -97,7 +124,11 @@ fn matching(types: &[PgType], args: Vec<Expr>, operator: Operator) -> EngineResu
             Box::new(literal),
         )));
     }
-    let name = if flags.is_empty() { "textregexeq" } else { "texticregexeq" };
+    let name = if flags.is_empty() {
+        "textregexeq"
+    } else {
+        "texticregexeq"
+    };
     let call = call_of(name, types.to_vec(), args)?;
     Ok(match operator {
         Operator::RegexNotMatch | Operator::RegexNotIMatch => Expr::Not(Box::new(call)),
@@ -107,18 +138,20 @@ fn matching(types: &[PgType], args: Vec<Expr>, operator: Operator) -> EngineResu
 
 fn is_match(row: &[Value], flags: &str) -> Result<Value> {
     match row {
-        [Value::Text(text), Value::Text(pattern)] => {
-            with_regex(pattern, flags, |regex| Ok(Value::Bool(regex.is_match(text))))
-        }
+        [Value::Text(text), Value::Text(pattern)] => with_regex(pattern, flags, |regex| {
+            Ok(Value::Bool(regex.is_match(text)))
+        }),
         _ => Err(misfit()),
     }
 }
 
 fn replace(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
     let (text, pattern, replacement, flags) = match row {
-        [Value::Text(text), Value::Text(pattern), Value::Text(replacement)] => {
-            (text, pattern, replacement, "")
-        }
+        [
+            Value::Text(text),
+            Value::Text(pattern),
+            Value::Text(replacement),
+        ] => (text, pattern, replacement, ""),
         [
             Value::Text(text),
             Value::Text(pattern),
@@ -129,8 +162,9 @@ fn replace(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
     };
     let count = if flags.contains('g') { 0 } else { 1 };
     with_regex(pattern, flags, |regex| {
-        let replaced =
-            regex.replacen(text, count, |found: &Captures<'_>| substituted(found, replacement));
+        let replaced = regex.replacen(text, count, |found: &Captures<'_>| {
+            substituted(found, replacement)
+        });
         Ok(Value::Text(replaced.into_owned()))
     })
 }
@@ -171,7 +205,9 @@ fn first_match(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
         .with_hint("Use the regexp_matches function instead."));
     }
     with_regex(pattern, flags, |regex| {
-        Ok(regex.captures(text).map_or(Value::Null, |found| groups(&found)))
+        Ok(regex
+            .captures(text)
+            .map_or(Value::Null, |found| groups(&found)))
     })
 }
 
@@ -240,7 +276,11 @@ fn with_regex<T>(pattern: &str, flags: &str, run: impl FnOnce(&Regex) -> Result<
 fn compile(translated: &str) -> Result<Regex> {
     Regex::new(translated).map_err(|error| {
         let text = error.to_string();
-        let what = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        let what = text
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
         invalid(what)
     })
 }
@@ -253,7 +293,9 @@ fn invalid(what: &str) -> Error {
 }
 
 fn unsupported(what: &str) -> Error {
-    Error::unsupported(format!("regular expressions with {what} are not supported here"))
+    Error::unsupported(format!(
+        "regular expressions with {what} are not supported here"
+    ))
 }
 
 /// The pattern in the engine's own syntax, flags included.
@@ -332,7 +374,11 @@ impl Modes {
                 letters.push(letter);
             }
         }
-        if letters.is_empty() { String::new() } else { format!("(?{letters})") }
+        if letters.is_empty() {
+            String::new()
+        } else {
+            format!("(?{letters})")
+        }
     }
 }
 
@@ -351,7 +397,10 @@ fn body(pattern: &str) -> Result<String> {
                 Some('A') => out.push_str("\\A"),
                 Some('e') => out.push_str("\\x1b"),
                 Some('B') => out.push_str("\\\\"),
-                Some(known @ ('d' | 'D' | 's' | 'S' | 'w' | 'W' | 'n' | 't' | 'r' | 'f' | 'v' | 'a' | 'x' | 'u' | 'U')) => {
+                Some(
+                    known @ ('d' | 'D' | 's' | 'S' | 'w' | 'W' | 'n' | 't' | 'r' | 'f' | 'v' | 'a'
+                    | 'x' | 'u' | 'U'),
+                ) => {
                     out.push('\\');
                     out.push(known);
                 }
@@ -439,10 +488,7 @@ pub(in crate::semantics) fn similar(pattern: &str, escape: Option<char>) -> Resu
     while let Some(c) = chars.next() {
         if Some(c) == escape {
             let next = chars.next().ok_or_else(|| {
-                Error::new(
-                    SqlState::INVALID_ESCAPE_SEQUENCE,
-                    "invalid escape sequence",
-                )
+                Error::new(SqlState::INVALID_ESCAPE_SEQUENCE, "invalid escape sequence")
             })?;
             out.push_str(&regex::escape(&next.to_string()));
         } else if in_brackets {

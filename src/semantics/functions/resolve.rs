@@ -3,9 +3,7 @@
 
 use super::{ANY, ANYARRAY, ANYELEMENT, BY_NAME, Overload};
 use crate::error::{Error, Result, SqlState};
-use crate::semantics::typed::{
-    Category, Known, casts_implicitly, category, is_preferred, is_text,
-};
+use crate::semantics::typed::{Category, Known, casts_implicitly, category, is_preferred, is_text};
 use crate::types::PgType;
 
 /// An overload and the types that its arguments take.
@@ -19,7 +17,11 @@ pub(in crate::semantics) fn resolve_function(name: &str, types: &[Known]) -> Res
     let candidates = BY_NAME.get(name).map_or(&[][..], Vec::as_slice);
     match best(candidates, types) {
         Found::One(overload) => Ok(resolution(overload, types)),
-        found => Err(unresolved_function(name, types, matches!(found, Found::Many))),
+        found => Err(unresolved_function(
+            name,
+            types,
+            matches!(found, Found::Many),
+        )),
     }
 }
 
@@ -61,7 +63,12 @@ pub(in crate::semantics) fn resolve_operator(
     }
     match best(candidates, &[left, right]) {
         Found::One(overload) => Ok(resolution(overload, &[left, right])),
-        found => Err(unresolved_operator(symbol, left, right, matches!(found, Found::Many))),
+        found => Err(unresolved_operator(
+            symbol,
+            left,
+            right,
+            matches!(found, Found::Many),
+        )),
     }
 }
 
@@ -98,7 +105,11 @@ enum Found {
 
 fn parameter(overload: &Overload, index: usize) -> PgType {
     let last = overload.arguments.len().saturating_sub(1);
-    overload.arguments.get(index.min(last)).copied().unwrap_or(ANY)
+    overload
+        .arguments
+        .get(index.min(last))
+        .copied()
+        .unwrap_or(ANY)
 }
 
 fn takes(overload: &Overload, count: usize) -> bool {
@@ -124,8 +135,14 @@ fn accepts(overload: &Overload, types: &[Known]) -> bool {
             (_, oid) if oid == ANY.oid => true,
             (Known::Typed(own), oid) if oid == ANYARRAY.oid => own.element().is_some(),
             (Known::Typed(own), oid) if oid == ANYELEMENT.oid => {
-                let array = overload.arguments.iter().position(|p| p.oid == ANYARRAY.oid);
-                match array.and_then(|at| types.get(at)).and_then(|known| known.pg_type()) {
+                let array = overload
+                    .arguments
+                    .iter()
+                    .position(|p| p.oid == ANYARRAY.oid);
+                match array
+                    .and_then(|at| types.get(at))
+                    .and_then(|known| known.pg_type())
+                {
                     Some(array) => array
                         .element()
                         .is_some_and(|element| casts_implicitly(*own, element)),
@@ -208,7 +225,11 @@ fn settle_unknowns(left: &mut Vec<&'static Overload>, types: &[Known]) {
             .copied()
             .filter(|c| is_preferred(parameter(c, index)))
             .collect();
-        *left = if preferred.is_empty() { in_category } else { preferred };
+        *left = if preferred.is_empty() {
+            in_category
+        } else {
+            preferred
+        };
     }
 }
 
@@ -220,8 +241,11 @@ fn settle_by_known(left: &mut Vec<&'static Overload>, types: &[Known]) {
         return;
     }
     let assumed = vec![Known::Typed(first); types.len()];
-    let fitting: Vec<&'static Overload> =
-        left.iter().copied().filter(|c| accepts(c, &assumed)).collect();
+    let fitting: Vec<&'static Overload> = left
+        .iter()
+        .copied()
+        .filter(|c| accepts(c, &assumed))
+        .collect();
     if fitting.len() == 1 {
         *left = fitting;
     }
@@ -262,14 +286,24 @@ fn resolution(overload: &'static Overload, types: &[Known]) -> Resolution {
             }
         })
         .collect();
-    Resolution { overload, arguments }
+    Resolution {
+        overload,
+        arguments,
+    }
 }
 
 /// The type an argument takes: its own modifier is kept, integers that become
 /// numerics get the digits they need.
 fn argument_type(own: PgType, parameter: PgType) -> PgType {
     if own.oid == parameter.oid || (is_text(own) && is_text(parameter)) {
-        return PgType::new(parameter.oid, if own.oid == parameter.oid { own.typmod } else { -1 });
+        return PgType::new(
+            parameter.oid,
+            if own.oid == parameter.oid {
+                own.typmod
+            } else {
+                -1
+            },
+        );
     }
     if parameter.oid == PgType::NUMERIC.oid {
         return numeric_of(own);
@@ -297,11 +331,36 @@ mod tests {
     fn operators_resolve_as_in_postgres() {
         let typed = Known::Typed;
         for (left, symbol, right, arguments) in [
-            (typed(PgType::INT2), "+", typed(PgType::INT4), vec!["integer", "integer"]),
-            (typed(PgType::INT4), "+", Known::Unknown, vec!["integer", "integer"]),
-            (typed(PgType::INT4), "*", typed(PgType::FLOAT4), vec!["double precision"; 2]),
-            (typed(PgType::DATE), "-", Known::Unknown, vec!["date", "date"]),
-            (typed(PgType::DATE), "+", typed(PgType::INTERVAL), vec!["date", "interval"]),
+            (
+                typed(PgType::INT2),
+                "+",
+                typed(PgType::INT4),
+                vec!["integer", "integer"],
+            ),
+            (
+                typed(PgType::INT4),
+                "+",
+                Known::Unknown,
+                vec!["integer", "integer"],
+            ),
+            (
+                typed(PgType::INT4),
+                "*",
+                typed(PgType::FLOAT4),
+                vec!["double precision"; 2],
+            ),
+            (
+                typed(PgType::DATE),
+                "-",
+                Known::Unknown,
+                vec!["date", "date"],
+            ),
+            (
+                typed(PgType::DATE),
+                "+",
+                typed(PgType::INTERVAL),
+                vec!["date", "interval"],
+            ),
         ] {
             let resolution = resolve_operator(symbol, left, right).expect(symbol);
             let names: Vec<String> = resolution.arguments.iter().map(|t| type_name(*t)).collect();

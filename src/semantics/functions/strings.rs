@@ -58,15 +58,27 @@ macro_rules! text_text {
 }
 
 pub(super) const FUNCTIONS: &[Overload] = &[
-    engine("lower", &[TEXT], TEXT, |_, args| Ok(string::lower().call(args))),
-    engine("upper", &[TEXT], TEXT, |_, args| Ok(string::upper().call(args))),
+    engine("lower", &[TEXT], TEXT, |_, args| {
+        Ok(string::lower().call(args))
+    }),
+    engine("upper", &[TEXT], TEXT, |_, args| {
+        Ok(string::upper().call(args))
+    }),
     engine("length", &[TEXT], INT4, length),
     engine("char_length", &[TEXT], INT4, length),
     engine("character_length", &[TEXT], INT4, length),
-    engine("octet_length", &[TEXT], INT4, |_, args| Ok(int4(string::octet_length().call(args)))),
-    engine("bit_length", &[TEXT], INT4, |_, args| Ok(int4(string::bit_length().call(args)))),
-    engine("strpos", &[TEXT, TEXT], INT4, |_, args| Ok(int4(unicode::strpos().call(args)))),
-    engine("starts_with", &[TEXT, TEXT], BOOL, |_, args| Ok(string::starts_with().call(args))),
+    engine("octet_length", &[TEXT], INT4, |_, args| {
+        Ok(int4(string::octet_length().call(args)))
+    }),
+    engine("bit_length", &[TEXT], INT4, |_, args| {
+        Ok(int4(string::bit_length().call(args)))
+    }),
+    engine("strpos", &[TEXT, TEXT], INT4, |_, args| {
+        Ok(int4(unicode::strpos().call(args)))
+    }),
+    engine("starts_with", &[TEXT, TEXT], BOOL, |_, args| {
+        Ok(string::starts_with().call(args))
+    }),
     engine("substr", &[TEXT, INT4], TEXT, substring),
     engine("substr", &[TEXT, INT4, INT4], TEXT, substring),
     engine("substring", &[TEXT, INT4], TEXT, substring),
@@ -100,15 +112,25 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     text!("trim", |text| text.trim_matches(' ').to_string()),
     text!("ltrim", |text| text.trim_start_matches(' ').to_string()),
     text!("rtrim", |text| text.trim_end_matches(' ').to_string()),
-    text_text!("btrim", |text, set| text.trim_matches(|c| set.contains(c)).to_string()),
-    text_text!("ltrim", |text, set| text.trim_start_matches(|c| set.contains(c)).to_string()),
-    text_text!("rtrim", |text, set| text.trim_end_matches(|c| set.contains(c)).to_string()),
+    text_text!("btrim", |text, set| text
+        .trim_matches(|c| set.contains(c))
+        .to_string()),
+    text_text!("ltrim", |text, set| text
+        .trim_start_matches(|c| set.contains(c))
+        .to_string()),
+    text_text!("rtrim", |text, set| text
+        .trim_end_matches(|c| set.contains(c))
+        .to_string()),
     text!("reverse", |text| text.chars().rev().collect()),
     text!("initcap", initcap),
     strict("replace", &[TEXT, TEXT, TEXT], TEXT, |_, row| match row {
-        [Value::Text(text), Value::Text(from), Value::Text(to)] => Ok(Value::Text(
-            if from.is_empty() { text.clone() } else { text.replace(from.as_str(), to) },
-        )),
+        [Value::Text(text), Value::Text(from), Value::Text(to)] => {
+            Ok(Value::Text(if from.is_empty() {
+                text.clone()
+            } else {
+                text.replace(from.as_str(), to)
+            }))
+        }
         _ => Err(misfit()),
     }),
     strict("translate", &[TEXT, TEXT, TEXT], TEXT, |_, row| match row {
@@ -117,18 +139,23 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         }
         _ => Err(misfit()),
     }),
-    strict("split_part", &[TEXT, TEXT, INT4], TEXT, |_, row| match row {
-        [Value::Text(text), Value::Text(delimiter), Value::Int(field)] => {
-            split_part(text, delimiter, *field)
-        }
-        _ => Err(misfit()),
-    }),
+    strict(
+        "split_part",
+        &[TEXT, TEXT, INT4],
+        TEXT,
+        |_, row| match row {
+            [Value::Text(text), Value::Text(delimiter), Value::Int(field)] => {
+                split_part(text, delimiter, *field)
+            }
+            _ => Err(misfit()),
+        },
+    ),
     strict("overlay", &[TEXT, TEXT, INT4], TEXT, overlay),
     strict("overlay", &[TEXT, TEXT, INT4, INT4], TEXT, overlay),
     strict("ascii", &[TEXT], INT4, |_, row| match row {
-        [Value::Text(text)] => {
-            Ok(Value::Int(text.chars().next().map_or(0, |c| i64::from(u32::from(c)))))
-        }
+        [Value::Text(text)] => Ok(Value::Int(
+            text.chars().next().map_or(0, |c| i64::from(u32::from(c))),
+        )),
         _ => Err(misfit()),
     }),
     strict("chr", &[INT4], TEXT, |_, row| match row {
@@ -144,14 +171,18 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         _ => Err(misfit()),
     }),
     strict("concat", &[ANY], TEXT, |call, row| {
-        Ok(Value::Text(row.iter().filter_map(|value| output(call, value)).collect()))
+        Ok(Value::Text(
+            row.iter().filter_map(|value| output(call, value)).collect(),
+        ))
     })
     .nullable()
     .variadic(),
     strict("concat_ws", &[TEXT, ANY], TEXT, |call, row| match row {
         [Value::Text(separator), rest @ ..] => {
-            let parts: Vec<String> =
-                rest.iter().filter_map(|value| output(call, value)).collect();
+            let parts: Vec<String> = rest
+                .iter()
+                .filter_map(|value| output(call, value))
+                .collect();
             Ok(Value::Text(parts.join(separator)))
         }
         _ => Ok(Value::Null),
@@ -159,16 +190,25 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     .nullable()
     .variadic(),
     strict("format", &[TEXT], TEXT, format).nullable(),
-    strict("format", &[TEXT, ANY], TEXT, format).nullable().variadic(),
+    strict("format", &[TEXT, ANY], TEXT, format)
+        .nullable()
+        .variadic(),
     text!("quote_literal", quote_literal),
     text!("quote_ident", quote_identifier),
     strict("quote_literal", &[ANY], TEXT, |call, row| {
-        let text = row.first().and_then(|value| text_out::text(value, call.context.zone));
+        let text = row
+            .first()
+            .and_then(|value| text_out::text(value, call.context.zone));
         Ok(text.map_or(Value::Null, |text| Value::Text(quote_literal(&text))))
     }),
     strict("quote_nullable", &[ANY], TEXT, |call, row| {
-        let text = row.first().and_then(|value| text_out::text(value, call.context.zone));
-        Ok(Value::Text(text.map_or_else(|| "NULL".into(), |text| quote_literal(&text))))
+        let text = row
+            .first()
+            .and_then(|value| text_out::text(value, call.context.zone));
+        Ok(Value::Text(text.map_or_else(
+            || "NULL".into(),
+            |text| quote_literal(&text),
+        )))
     })
     .nullable(),
 ];
@@ -177,7 +217,10 @@ pub(super) const FUNCTIONS: &[Overload] = &[
 const MAX_TEXT: usize = 1 << 30;
 
 fn too_long() -> Error {
-    Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "requested length too large")
+    Error::new(
+        SqlState::PROGRAM_LIMIT_EXCEEDED,
+        "requested length too large",
+    )
 }
 
 fn int4(expr: Expr) -> Expr {
@@ -204,9 +247,7 @@ fn substring(types: &[PgType], args: Vec<Expr>) -> EngineResult<Expr> {
         Some(_) => false,
     };
     if at_least(args.get(1), 1) && at_least(args.get(2), 0) {
-        let big = |arg: Expr| {
-            Expr::Cast(Cast::new_from_field(Box::new(arg), field_of(INT8, "")))
-        };
+        let big = |arg: Expr| Expr::Cast(Cast::new_from_field(Box::new(arg), field_of(INT8, "")));
         let args = args
             .into_iter()
             .enumerate()
@@ -239,7 +280,10 @@ fn text_substr(_: &Call<'_>, row: &[Value]) -> Result<Value> {
 }
 
 fn negative_length() -> Error {
-    Error::new(SqlState::SUBSTRING_ERROR, "negative substring length not allowed")
+    Error::new(
+        SqlState::SUBSTRING_ERROR,
+        "negative substring length not allowed",
+    )
 }
 
 fn left(text: &str, count: i64) -> String {
@@ -247,7 +291,9 @@ fn left(text: &str, count: i64) -> String {
         0.. => count,
         _ => text.chars().count() as i64 + count,
     };
-    text.chars().take(usize::try_from(take).unwrap_or(0)).collect()
+    text.chars()
+        .take(usize::try_from(take).unwrap_or(0))
+        .collect()
 }
 
 fn right(text: &str, count: i64) -> String {
@@ -256,7 +302,9 @@ fn right(text: &str, count: i64) -> String {
         0.. => (length - count).max(0),
         _ => -count,
     };
-    text.chars().skip(usize::try_from(skip).unwrap_or(usize::MAX)).collect()
+    text.chars()
+        .skip(usize::try_from(skip).unwrap_or(usize::MAX))
+        .collect()
 }
 
 #[derive(Clone, Copy)]
@@ -330,17 +378,24 @@ fn overlay(_: &Call<'_>, row: &[Value]) -> Result<Value> {
         [Value::Text(text), Value::Text(new), Value::Int(start)] => {
             (text, new, *start, new.chars().count() as i64)
         }
-        [Value::Text(text), Value::Text(new), Value::Int(start), Value::Int(count)] => {
-            (text, new, *start, *count)
-        }
+        [
+            Value::Text(text),
+            Value::Text(new),
+            Value::Int(start),
+            Value::Int(count),
+        ] => (text, new, *start, *count),
         _ => return Err(misfit()),
     };
     if start <= 0 {
         return Err(negative_length());
     }
     let before = text.chars().take(usize::try_from(start - 1).unwrap_or(0));
-    let after = text.chars().skip(usize::try_from(start - 1 + count).unwrap_or(0));
-    Ok(Value::Text(before.chain(new.chars()).chain(after).collect()))
+    let after = text
+        .chars()
+        .skip(usize::try_from(start - 1 + count).unwrap_or(0));
+    Ok(Value::Text(
+        before.chain(new.chars()).chain(after).collect(),
+    ))
 }
 
 fn chr(code: i64) -> Result<Value> {
@@ -397,7 +452,9 @@ fn format(call: &Call<'_>, row: &[Value]) -> Result<Value> {
         if number.is_some() && chars.next_if_eq(&'$').is_some() {
             position = number.take();
             if position == Some(0) {
-                return Err(wrong("format specifies argument 0, but arguments are numbered from 1"));
+                return Err(wrong(
+                    "format specifies argument 0, but arguments are numbered from 1",
+                ));
             }
         }
         let to_left = chars.next_if_eq(&'-').is_some();
@@ -407,7 +464,9 @@ fn format(call: &Call<'_>, row: &[Value]) -> Result<Value> {
             .ok_or_else(|| wrong("unterminated format() type specifier"))?;
         let at = position.map_or(next, |position| position - 1);
         next = at + 1;
-        let value = values.get(at).ok_or_else(|| wrong("too few arguments for format()"))?;
+        let value = values
+            .get(at)
+            .ok_or_else(|| wrong("too few arguments for format()"))?;
         let text = output(call, value);
         let text = match (kind, text) {
             ('s', text) => text.unwrap_or_default(),

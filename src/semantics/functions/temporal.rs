@@ -84,16 +84,22 @@ pub(super) const OPERATORS: &[Overload] = &[
         [Value::Interval(a)] => Ok(Value::Interval(negated(*a)?)),
         _ => Err(misfit()),
     }),
-    strict("interval_order", &[INTERVAL], PgType { oid: 1700, typmod: (38 << 16) + 4 }, |_, row| {
-        match row {
+    strict(
+        "interval_order",
+        &[INTERVAL],
+        PgType {
+            oid: 1700,
+            typmod: (38 << 16) + 4,
+        },
+        |_, row| match row {
             [Value::Interval(a)] => {
                 let days = i128::from(a.months) * 30 + i128::from(a.days);
                 let micros = days * i128::from(DAY) + i128::from(a.micros);
                 Ok(Value::Numeric(Numeric::new(micros, 0)))
             }
             _ => Err(misfit()),
-        }
-    }),
+        },
+    ),
     strict("*", &[INTERVAL, FLOAT8], INTERVAL, |_, row| match row {
         [Value::Interval(a), Value::Float8(factor)] => scaled(*a, |x| x * factor),
         _ => Err(misfit()),
@@ -125,7 +131,10 @@ fn date_at(days: i32, time: i64) -> Result<Value> {
     if is_infinite(midnight) {
         return Ok(Value::Timestamp(midnight));
     }
-    Ok(Value::Timestamp(calendar::checked_timestamp(days.into(), time)?))
+    Ok(Value::Timestamp(calendar::checked_timestamp(
+        days.into(),
+        time,
+    )?))
 }
 
 fn add(call: &Call<'_>, row: &[Value]) -> Result<Value> {
@@ -150,9 +159,7 @@ fn moved_by(call: &Call<'_>, moved: &Value, interval: Interval) -> Result<Value>
         Value::Timestamp(micros) => Value::Timestamp(calendar::add_interval(*micros, interval)?),
         // months and days move the local clock, the rest moves the instant
         Value::TimestampTz(micros) => Value::TimestampTz(add_local(call, *micros, interval)?),
-        Value::Time(micros) => {
-            Value::Time((micros + interval.micros % DAY).rem_euclid(DAY))
-        }
+        Value::Time(micros) => Value::Time((micros + interval.micros % DAY).rem_euclid(DAY)),
         _ => return Err(misfit()),
     })
 }
@@ -207,7 +214,9 @@ fn sum(a: Interval, b: Interval) -> Result<Value> {
             micros: a.micros.checked_add(b.micros)?,
         })
     };
-    parts().map(Value::Interval).ok_or_else(interval_out_of_range)
+    parts()
+        .map(Value::Interval)
+        .ok_or_else(interval_out_of_range)
 }
 
 pub(super) fn negated(a: Interval) -> Result<Interval> {

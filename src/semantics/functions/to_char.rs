@@ -34,7 +34,9 @@ struct Moment {
 }
 
 fn to_char(call: &Call<'_>, row: &[Value]) -> Result<Value> {
-    let [value, Value::Text(pattern)] = row else { return Err(misfit()) };
+    let [value, Value::Text(pattern)] = row else {
+        return Err(misfit());
+    };
     let moment = match value {
         Value::Timestamp(micros) | Value::TimestampTz(micros) if is_infinite(*micros) => {
             return Ok(Value::Null);
@@ -42,7 +44,11 @@ fn to_char(call: &Call<'_>, row: &[Value]) -> Result<Value> {
         Value::Timestamp(micros) => of_local(*micros, String::new(), None),
         Value::TimestampTz(micros) => {
             let zone = call.context.zone;
-            of_local(zone.local(*micros), zone.abbreviation(*micros), Some(zone.offset_at(*micros)))
+            of_local(
+                zone.local(*micros),
+                zone.abbreviation(*micros),
+                Some(zone.offset_at(*micros)),
+            )
         }
         Value::Interval(interval) => Moment {
             year: i64::from(interval.months / 12),
@@ -94,7 +100,8 @@ pub(super) fn pattern_at(text: &str) -> Option<(&'static str, usize)> {
     let found = exact.or_else(|| {
         // what has no case of its own may be written in either
         PATTERNS.iter().find(|pattern| {
-            text.get(..pattern.len()).is_some_and(|head| head.eq_ignore_ascii_case(pattern))
+            text.get(..pattern.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(pattern))
         })
     })?;
     Some((found, found.len()))
@@ -149,7 +156,8 @@ fn format(moment: &Moment, pattern: &str) -> String {
 
 fn strip_either<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let head = text.get(..prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
+    head.eq_ignore_ascii_case(prefix)
+        .then(|| &text[prefix.len()..])
 }
 
 fn ordinal(number: i64, upper: bool) -> String {
@@ -160,21 +168,47 @@ fn ordinal(number: i64, upper: bool) -> String {
         (_, 3) => "rd",
         _ => "th",
     };
-    if upper { suffix.to_uppercase() } else { suffix.to_string() }
+    if upper {
+        suffix.to_uppercase()
+    } else {
+        suffix.to_string()
+    }
 }
 
 pub(super) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
-pub(super) const DAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const ROMAN: [&str; 12] =
-    ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
+pub(super) const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
+const ROMAN: [&str; 12] = [
+    "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII",
+];
 
 /// Writes one field; numbers are given back for a TH after them.
 fn field(moment: &Moment, name: &str, fill: bool, out: &mut String) -> Option<i64> {
-    let year = if moment.year > 0 || moment.days.is_none() { moment.year } else { 1 - moment.year };
+    let year = if moment.year > 0 || moment.days.is_none() {
+        moment.year
+    } else {
+        1 - moment.year
+    };
     let days = moment.days.unwrap_or(0);
     let (iso_year, iso_week) = calendar::iso_week(days);
     let hour12 = match moment.hour % 12 {
@@ -236,7 +270,11 @@ fn field(moment: &Moment, name: &str, fill: bool, out: &mut String) -> Option<i6
 
 fn words(moment: &Moment, name: &str, fill: bool, weekday: i64, year: i64, out: &mut String) {
     let at = |names: &[&'static str], index: i64| {
-        usize::try_from(index).ok().and_then(|index| names.get(index)).copied().unwrap_or("")
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| names.get(index))
+            .copied()
+            .unwrap_or("")
     };
     let month = at(&MONTHS, moment.month - 1);
     let day = at(&DAYS, weekday);
@@ -256,7 +294,11 @@ fn words(moment: &Moment, name: &str, fill: bool, weekday: i64, year: i64, out: 
         "dy" => day.get(..3).unwrap_or("").to_lowercase(),
         "RM" | "rm" => {
             let roman = at(&ROMAN, moment.month - 1);
-            let roman = if name == "rm" { roman.to_lowercase() } else { roman.to_string() };
+            let roman = if name == "rm" {
+                roman.to_lowercase()
+            } else {
+                roman.to_string()
+            };
             if fill { format!("{roman:4}") } else { roman }
         }
         "AM" | "PM" => half(moment, "AM", "PM"),
@@ -273,9 +315,9 @@ fn words(moment: &Moment, name: &str, fill: bool, weekday: i64, year: i64, out: 
             let sign = if offset < 0 { '-' } else { '+' };
             format!("{sign}{:02}", offset.unsigned_abs() / 3_600)
         }),
-        "TZM" => moment
-            .offset
-            .map_or_else(String::new, |offset| format!("{:02}", offset.unsigned_abs() / 60 % 60)),
+        "TZM" => moment.offset.map_or_else(String::new, |offset| {
+            format!("{:02}", offset.unsigned_abs() / 60 % 60)
+        }),
         "OF" => moment.offset.map_or_else(String::new, offset_text),
         "Y,YYY" => format!("{},{:03}", year / 1_000, year % 1_000),
         _ => String::new(),
@@ -284,7 +326,12 @@ fn words(moment: &Moment, name: &str, fill: bool, weekday: i64, year: i64, out: 
 }
 
 fn half(moment: &Moment, before: &str, after: &str) -> String {
-    if moment.hour % 24 >= 12 { after } else { before }.to_string()
+    if moment.hour % 24 >= 12 {
+        after
+    } else {
+        before
+    }
+    .to_string()
 }
 
 fn era(moment: &Moment, after: &str, before: &str) -> String {
