@@ -26,7 +26,7 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
 use crate::names::{RelationName, SourceName};
 use crate::pg_catalog;
-use crate::semantics::SessionVars;
+use crate::semantics::{self, SessionVars};
 use crate::sources::TableState;
 
 pub(super) struct Resolver<'a> {
@@ -247,7 +247,14 @@ impl ContextProvider for Resolver<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.state.scalar_functions().get(bare(name)).cloned()
+        let name = bare(name);
+        if let Some(known) = self.state.scalar_functions().get(name) {
+            return Some(known.clone());
+        }
+        let known = self.state.aggregate_functions().contains_key(name)
+            || self.state.window_functions().contains_key(name)
+            || self.state.higher_order_functions().contains_key(name);
+        (!known).then(|| semantics::unknown_function(name))
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
