@@ -251,7 +251,9 @@ impl ContextProvider for Resolver<'_> {
         if let Some(known) = self.state.scalar_functions().get(name) {
             return Some(known.clone());
         }
-        let known = self.state.aggregate_functions().contains_key(name)
+        // unnest is the planner's own
+        let known = name == "unnest"
+            || self.state.aggregate_functions().contains_key(name)
             || self.state.window_functions().contains_key(name)
             || self.state.higher_order_functions().contains_key(name);
         (!known).then(|| semantics::unknown_function(name))
