@@ -90,7 +90,7 @@ impl Report {
             Ok(_) => "00000".to_string(),
             Err(Failure::Closed) => "08006".to_string(),
             Err(Failure::Statement(error) | Failure::Fatal(error)) => {
-                if error.blame() == crate::error::Blame::Server {
+                if error.blame() != crate::error::Blame::Client {
                     tracing::warn!(pid = self.pid, "{}", error.log_text());
                 }
                 error.state().code().to_string()
