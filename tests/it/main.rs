@@ -11,6 +11,7 @@
 )]
 
 mod clients;
+mod federation;
 mod fixture;
 mod sources;
 mod tidy;
