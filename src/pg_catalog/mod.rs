@@ -59,4 +59,6 @@ pub fn register(state: &mut SessionState, catalog: &Arc<ArcSwap<Catalog>>) -> Re
 }
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

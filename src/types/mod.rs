@@ -207,10 +207,15 @@ impl PgType {
         Some(self.tag(Field::new(name, self.arrow()?, nullable)))
     }
 
-    /// The same field, remembering this type.
+    /// The same field, remembering this type. One that the Arrow type implies is
+    /// not written down: fields that differ by metadata alone do not combine.
     pub fn tag(&self, field: Field) -> Field {
         let mut metadata = field.metadata().clone();
-        metadata.insert(PG_TYPE_KEY.into(), format!("{}:{}", self.oid, self.typmod));
+        if PgType::nearest(field.data_type()) == *self {
+            metadata.remove(PG_TYPE_KEY);
+        } else {
+            metadata.insert(PG_TYPE_KEY.into(), format!("{}:{}", self.oid, self.typmod));
+        }
         field.with_metadata(metadata)
     }
 
