@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::ParamValues;
+use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
@@ -145,16 +146,29 @@ pub fn optimize(
     parameters: Vec<ScalarValue>,
 ) -> Result<LogicalPlan> {
     depth::with_deep_stack(|| {
-        let plan = bind(&planned.logical, parameters)?;
+        let plan = bind(&planned.logical, &planned.parameters, parameters)?;
         Ok(state.optimize(&plan)?)
     })
 }
 
-fn bind(plan: &LogicalPlan, parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
+/// Values take the places of parameters and remember their Postgres types.
+fn bind(plan: &LogicalPlan, types: &[PgType], parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
     if parameters.is_empty() {
         return Ok(plan.clone());
     }
-    let values = ParamValues::List(parameters.into_iter().map(Into::into).collect());
+    let values = parameters
+        .into_iter()
+        .zip(types)
+        .map(|(value, pg_type)| {
+            let field = pg_type.tag(Field::new("", value.data_type(), true));
+            let metadata = match field.metadata().is_empty() {
+                true => None,
+                false => Some(FieldMetadata::from(field.metadata().clone())),
+            };
+            ScalarAndMetadata::new(value, metadata)
+        })
+        .collect();
+    let values = ParamValues::List(values);
     Ok(plan.clone().replace_params_with_values(&values)?)
 }
 
@@ -176,7 +190,7 @@ fn output_schema(
             ScalarValue::try_from(&data_type)
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let bound = bind(logical, nulls)?;
+    let bound = bind(logical, parameters, nulls)?;
     let analyzed = state
         .analyzer()
         .execute_and_check(bound, state.config_options(), |_, _| {})?;

@@ -90,7 +90,7 @@ impl Session {
                 .run_query(statement, prepared, parameters)
                 .await
                 .map(Answer::Rows),
-            Parsed::Session(statement) => self.command(statement).await,
+            Parsed::Session(statement) => self.command(statement, parameters).await,
         }
     }
 
@@ -222,7 +222,11 @@ impl Session {
         })
     }
 
-    pub(super) async fn command(&mut self, statement: &SessionStatement) -> Result<Answer> {
+    pub(super) async fn command(
+        &mut self,
+        statement: &SessionStatement,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<Answer> {
         let done = |tag: &str| Ok(Answer::Done(tag.to_string()));
         match &statement.command {
             Command::Set { name, value, scope } => {
@@ -304,7 +308,7 @@ impl Session {
                 output,
                 query,
             } => {
-                self.declare(name, *hold, *output, query.start, statement)
+                self.declare(name, *hold, *output, query.start, statement, parameters)
                     .await?;
                 done("DECLARE CURSOR")
             }

@@ -1,12 +1,15 @@
 //! DECLARE, FETCH and MOVE: forward only, rows as they are asked for. Called by
 //! `answer`.
 
+use datafusion::scalar::ScalarValue;
+
 use super::Session;
 use super::answer::{ALL, Answer, Running, Tag};
-use super::commands::{CursorOutput, Direction, Hold, Purpose};
+use super::commands::{Command, CursorOutput, Direction, Hold, Purpose};
 use super::portals::{Format, Portal, Progress};
 use super::prepared::{Parsed, SessionStatement};
 use crate::error::{Error, Result, SqlState};
+use crate::types::PgType;
 
 impl Session {
     pub(super) async fn declare(
@@ -16,14 +19,16 @@ impl Session {
         output: CursorOutput,
         start: usize,
         statement: &SessionStatement,
+        parameters: Vec<ScalarValue>,
     ) -> Result<()> {
         if hold == Hold::Transaction {
             self.need_block("DECLARE CURSOR")?;
         }
         let text = statement.text.get(start..).unwrap_or_default();
         let parsed = self.inner_query(text, statement, start)?;
-        let prepared = self.prepare(parsed, Vec::new()).await?;
-        if !prepared.parameters.is_empty() {
+        let types = parameters.iter().map(|_| None).collect();
+        let prepared = Box::pin(self.prepare(parsed, types)).await?;
+        if prepared.parameters.len() != parameters.len() {
             return Err(Error::new(
                 SqlState::UNDEFINED_PARAMETER,
                 "there is no parameter $1",
@@ -36,13 +41,28 @@ impl Session {
         };
         let portal = Portal {
             prepared,
-            parameters: Vec::new(),
+            parameters,
             formats: vec![format; columns],
             progress: Progress::NotStarted,
             hold,
             depth: self.transaction.depth(),
         };
         self.portals.put(name, portal)
+    }
+
+    /// The parameters of the query inside DECLARE; other commands have none.
+    pub(super) async fn command_parameters(
+        &mut self,
+        statement: &SessionStatement,
+        declared: Vec<Option<PgType>>,
+    ) -> Result<Vec<PgType>> {
+        let Command::Declare { query, .. } = &statement.command else {
+            return Ok(Vec::new());
+        };
+        let text = statement.text.get(query.start..).unwrap_or_default();
+        let parsed = self.inner_query(text, statement, query.start)?;
+        let prepared = Box::pin(self.prepare(parsed, declared)).await?;
+        Ok(prepared.parameters.clone())
     }
 
     pub(super) async fn fetch(

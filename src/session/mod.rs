@@ -297,7 +297,8 @@ impl Session {
         let (parameters, columns, plan) = match &parsed {
             Parsed::Empty => (Vec::new(), None, None),
             Parsed::Session(statement) => {
-                (Vec::new(), self.command_columns(&statement.command)?, None)
+                let parameters = self.command_parameters(statement, declared).await?;
+                (parameters, self.command_columns(&statement.command)?, None)
             }
             Parsed::Query(statement) => {
                 let state = self.plan(statement, declared).await?;

@@ -78,7 +78,7 @@ impl Session {
                 .await
                 .map(Answer::Rows),
             // PREPARE takes queries alone, Parse anything
-            Parsed::Session(statement) => Box::pin(self.command(statement)).await,
+            Parsed::Session(statement) => Box::pin(self.command(statement, Vec::new())).await,
             Parsed::Empty => Ok(Answer::Empty),
         }
     }

@@ -77,6 +77,7 @@ async function main (path) {
 }
 
 main(process.argv[2]).catch((error) => {
+  // an open connection would keep the program alive
   console.error(error)
-  process.exitCode = 1
+  process.exit(1)
 })

@@ -39,7 +39,9 @@ pub fn write(column: &Column, row: usize, out: &mut Vec<u8>) -> Result<()> {
                 out.push(1);
             }
             if let Some(bytes) = column.raw(row) {
-                out.extend_from_slice(bytes?);
+                let bytes = bytes?;
+                out.extend_from_slice(bytes);
+                column.pad(bytes, out);
             }
         }
         Values::Date(array) => {

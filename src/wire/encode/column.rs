@@ -173,6 +173,17 @@ impl Column {
         text::write(self, row, out)
     }
 
+    /// char(n) is carried without its padding and sent with it.
+    pub fn pad(&self, value: &[u8], out: &mut Vec<u8>) {
+        if self.pg_type.oid != PgType::BPCHAR.oid || self.pg_type.typmod < 4 {
+            return;
+        }
+        let width = usize::try_from(self.pg_type.typmod - 4).unwrap_or(0);
+        // characters are counted by their first bytes
+        let held = value.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        out.resize(out.len() + width.saturating_sub(held), b' ');
+    }
+
     /// Text or bytes as they are, refused before they are copied.
     pub fn raw(&self, row: usize) -> Option<Result<&[u8]>> {
         let bytes: &[u8] = match &self.values {

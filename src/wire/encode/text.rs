@@ -30,7 +30,9 @@ pub fn write(column: &Column, row: usize, out: &mut Vec<u8>) -> Result<()> {
         }
         Values::Utf8(_) | Values::LargeUtf8(_) | Values::Utf8View(_) => {
             if let Some(text) = column.raw(row) {
-                out.extend_from_slice(text?);
+                let text = text?;
+                out.extend_from_slice(text);
+                column.pad(text, out);
             }
         }
         Values::Binary(_)
