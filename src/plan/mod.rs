@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::ParamValues;
-use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
@@ -151,24 +150,21 @@ pub fn optimize(
     })
 }
 
-/// Values take the places of parameters and remember their Postgres types.
-fn bind(plan: &LogicalPlan, types: &[PgType], parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
+/// Values take the places of parameters and remember their types, as literals
+/// of the statement do not.
+fn bind(
+    plan: &LogicalPlan,
+    types: &[PgType],
+    parameters: Vec<ScalarValue>,
+) -> Result<LogicalPlan> {
     if parameters.is_empty() {
         return Ok(plan.clone());
     }
-    let values = parameters
+    let typed = parameters
         .into_iter()
         .zip(types)
-        .map(|(value, pg_type)| {
-            let field = pg_type.tag(Field::new("", value.data_type(), true));
-            let metadata = match field.metadata().is_empty() {
-                true => None,
-                false => Some(FieldMetadata::from(field.metadata().clone())),
-            };
-            ScalarAndMetadata::new(value, metadata)
-        })
-        .collect();
-    let values = ParamValues::List(values);
+        .map(|(value, pg_type)| semantics::typed_parameter(value, *pg_type));
+    let values = ParamValues::List(typed.collect());
     Ok(plan.clone().replace_params_with_values(&values)?)
 }
 

@@ -246,6 +246,8 @@ impl ContextProvider for Resolver<'_> {
         Some(self.types.clone())
     }
 
+    /// A name that nothing answers to gets a stand-in, whose error names the
+    /// types of the arguments.
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         let name = bare(name);
         if let Some(known) = self.state.scalar_functions().get(name) {

@@ -24,10 +24,14 @@ mod value;
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::Field;
+use datafusion::common::ScalarValue;
+use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
 
 use crate::error::Result;
+use crate::types::PgType;
 
 pub use normalize::normalize;
 pub use session_vars::SessionVars;
@@ -37,6 +41,12 @@ pub use types::TypeNames;
 /// types of the arguments: 42883 once the call is typed.
 pub fn unknown_function(name: &str) -> Arc<ScalarUDF> {
     Arc::new(functions::unknown(name))
+}
+
+/// A parameter's value for a plan: a literal that remembers its type.
+pub fn typed_parameter(value: ScalarValue, pg_type: PgType) -> ScalarAndMetadata {
+    let field = pg_type.tag(Field::new("", value.data_type(), true));
+    ScalarAndMetadata::new(value, Some(FieldMetadata::from(&field)))
 }
 
 /// Adds the rules, planners and functions to the engine's state.

@@ -132,3 +132,8 @@ async fn dates() {
 async fn text_arrays_and_json() {
     check(include_str!("golden/strings.txt")).await;
 }
+
+#[tokio::test]
+async fn formats() {
+    check(include_str!("golden/formats.txt")).await;
+}

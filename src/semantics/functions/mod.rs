@@ -17,6 +17,8 @@ mod resolve;
 mod strings;
 mod temporal;
 mod to_char;
+mod to_date;
+mod to_number;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -240,6 +242,8 @@ pub(super) static BY_NAME: LazyLock<HashMap<&'static str, Vec<&'static Overload>
             strings::FUNCTIONS,
             temporal::OPERATORS,
             to_char::FUNCTIONS,
+            to_date::FUNCTIONS,
+            to_number::FUNCTIONS,
         ] {
             for overload in family {
                 by_name.entry(overload.name).or_default().push(overload);
