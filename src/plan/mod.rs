@@ -152,11 +152,7 @@ pub fn optimize(
 
 /// Values take the places of parameters and remember their types, as literals
 /// of the statement do not.
-fn bind(
-    plan: &LogicalPlan,
-    types: &[PgType],
-    parameters: Vec<ScalarValue>,
-) -> Result<LogicalPlan> {
+fn bind(plan: &LogicalPlan, types: &[PgType], parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
     if parameters.is_empty() {
         return Ok(plan.clone());
     }

@@ -21,18 +21,23 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         }
         _ => Err(misfit()),
     }),
-    strict("to_timestamp", &[TEXT, TEXT], PgType::TIMESTAMPTZ, |call, row| match row {
-        [Value::Text(text), Value::Text(pattern)] => {
-            let parts = read(text, pattern)?;
-            let time = parts.time(text)?;
-            let local = checked_timestamp(parts.days(text)? + time / DAY, time % DAY)?;
-            Ok(Value::TimestampTz(match parts.offset {
-                Some(offset) => local - offset * SECOND,
-                None => call.context.zone.instant(local),
-            }))
-        }
-        _ => Err(misfit()),
-    })
+    strict(
+        "to_timestamp",
+        &[TEXT, TEXT],
+        PgType::TIMESTAMPTZ,
+        |call, row| match row {
+            [Value::Text(text), Value::Text(pattern)] => {
+                let parts = read(text, pattern)?;
+                let time = parts.time(text)?;
+                let local = checked_timestamp(parts.days(text)? + time / DAY, time % DAY)?;
+                Ok(Value::TimestampTz(match parts.offset {
+                    Some(offset) => local - offset * SECOND,
+                    None => call.context.zone.instant(local),
+                }))
+            }
+            _ => Err(misfit()),
+        },
+    )
     .stable(),
 ];
 
@@ -164,7 +169,9 @@ fn read(text: &str, pattern: &str) -> Result<Parts> {
                 if c.is_alphanumeric() {
                     rest = skip(rest, 1);
                 } else {
-                    rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '+' | '-'));
+                    rest = rest.trim_start_matches(|c: char| {
+                        !c.is_alphanumeric() && !matches!(c, '+' | '-')
+                    });
                     if pattern_at(template).is_none_or(|(name, _)| !matches!(name, "TZH" | "OF")) {
                         rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
                     }
@@ -181,11 +188,14 @@ fn read(text: &str, pattern: &str) -> Result<Parts> {
 
 fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let head = text.get(..prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
+    head.eq_ignore_ascii_case(prefix)
+        .then(|| &text[prefix.len()..])
 }
 
 fn skip(text: &str, count: usize) -> &str {
-    text.char_indices().nth(count).map_or("", |(at, _)| &text[at..])
+    text.char_indices()
+        .nth(count)
+        .map_or("", |(at, _)| &text[at..])
 }
 
 fn is_number(name: &str) -> bool {
@@ -227,7 +237,9 @@ impl Parts {
             names.iter().enumerate().find_map(|(index, known)| {
                 let known = known.to_lowercase();
                 let known = if short { &known[..3] } else { &known };
-                lower.starts_with(known).then_some((index as i64, known.len()))
+                lower
+                    .starts_with(known)
+                    .then_some((index as i64, known.len()))
             })
         };
         let length = match name.to_ascii_uppercase().as_str() {
@@ -256,7 +268,9 @@ impl Parts {
                 name.len()
             }
             "Y,YYY" => {
-                let end = rest.find(|c: char| !(c.is_ascii_digit() || c == ',')).unwrap_or(rest.len());
+                let end = rest
+                    .find(|c: char| !(c.is_ascii_digit() || c == ','))
+                    .unwrap_or(rest.len());
                 self.year = rest[..end].replace(',', "").parse().ok();
                 end
             }
@@ -275,7 +289,9 @@ impl Parts {
             Some(after) if matches!(name, "YYYY" | "TZH") => (true, after),
             _ => (false, rest.strip_prefix('+').unwrap_or(rest)),
         };
-        let available = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        let available = digits
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(digits.len());
         let limit = match name {
             // only a year may have more digits than its pattern
             "YYYY" | "J" | "IYYY" if !bounded => available,

@@ -70,7 +70,10 @@ fn template(pattern: &str) -> Result<Template> {
     let mut after_point = false;
     let mut shifting = false;
     while let Some(c) = rest.chars().next() {
-        let two = rest.get(..2).map(str::to_ascii_uppercase).unwrap_or_default();
+        let two = rest
+            .get(..2)
+            .map(str::to_ascii_uppercase)
+            .unwrap_or_default();
         let mut length = c.len_utf8();
         match two.as_str() {
             "FM" => {
@@ -93,7 +96,9 @@ fn template(pattern: &str) -> Result<Template> {
             "PR" => (found.sign, length) = (Sign::Brackets, 2),
             "TH" => {
                 length = 2;
-                found.items.push(Item::Ordinal { upper: rest.starts_with("TH") });
+                found.items.push(Item::Ordinal {
+                    upper: rest.starts_with("TH"),
+                });
             }
             "EE" | "RN" => {
                 return Err(Error::unsupported(format!(
@@ -102,7 +107,10 @@ fn template(pattern: &str) -> Result<Template> {
             }
             _ => match c {
                 '9' | '0' => {
-                    found.items.push(Item::Digit { zero: c == '0', after_point });
+                    found.items.push(Item::Digit {
+                        zero: c == '0',
+                        after_point,
+                    });
                     if shifting {
                         found.shift += 1;
                         found.whole += 1;
@@ -151,7 +159,9 @@ fn template(pattern: &str) -> Result<Template> {
 }
 
 fn to_char(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
-    let [value, Value::Text(pattern)] = row else { return Err(misfit()) };
+    let [value, Value::Text(pattern)] = row else {
+        return Err(misfit());
+    };
     let number = match value {
         Value::Int(value) => Numeric::from(*value),
         Value::Numeric(number) => number.clone(),
@@ -177,11 +187,16 @@ fn print(number: &Numeric, template: &Template) -> String {
     let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
     let whole = if whole == "0" { "" } else { whole };
     let overflow = whole.len() > template.whole;
-    let own: Vec<char> = format!("{whole:>width$}", width = template.whole).chars().collect();
+    let own: Vec<char> = format!("{whole:>width$}", width = template.whole)
+        .chars()
+        .collect();
     let fraction: Vec<char> = fraction.chars().collect();
     // in fill mode only the digits that a 0 asks for stay behind the last one that counts
     let last_zero = last_forced(template);
-    let significant = fraction.iter().rposition(|c| *c != '0').map_or(0, |at| at + 1);
+    let significant = fraction
+        .iter()
+        .rposition(|c| *c != '0')
+        .map_or(0, |at| at + 1);
     let kept = significant.max(last_zero);
 
     let mut out = String::new();
@@ -190,7 +205,9 @@ fn print(number: &Numeric, template: &Template) -> String {
     let mut sign_place = None;
     for item in &template.items {
         match item {
-            Item::Digit { after_point: false, .. } => {
+            Item::Digit {
+                after_point: false, ..
+            } => {
                 let forced = template.first_zero.is_some_and(|first| at >= first);
                 // 0 before the point is shown only if nothing follows it
                 let last_place = at + 1 == template.whole && template.fraction == 0;
@@ -257,7 +274,11 @@ fn last_forced(template: &Template) -> usize {
     let mut count = 0;
     let mut last = 0;
     for item in &template.items {
-        if let Item::Digit { zero, after_point: true } = item {
+        if let Item::Digit {
+            zero,
+            after_point: true,
+        } = item
+        {
             count += 1;
             if *zero {
                 last = count;
@@ -284,7 +305,11 @@ fn ordinal(digits: &str, upper: bool) -> String {
         (_, 3) => "rd",
         _ => "th",
     };
-    if upper { suffix.to_uppercase() } else { suffix.to_string() }
+    if upper {
+        suffix.to_uppercase()
+    } else {
+        suffix.to_string()
+    }
 }
 
 fn signed(mut out: String, place: usize, negative: bool, template: &Template) -> String {
@@ -330,7 +355,9 @@ fn signed(mut out: String, place: usize, negative: bool, template: &Template) ->
 
 /// Reads the digits, the sign and the point; everything else is passed over.
 fn to_number(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
-    let [Value::Text(text), Value::Text(pattern)] = row else { return Err(misfit()) };
+    let [Value::Text(text), Value::Text(pattern)] = row else {
+        return Err(misfit());
+    };
     let template = template(pattern)?;
     let mut negative = false;
     let mut whole = String::new();
