@@ -1,11 +1,13 @@
 //! The leaves of a physical plan that read a source: what each one runs, what
 //! was kept here, and, once it ran, what it moved.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
+use object_store::path::Path;
 
 use crate::sources::lake;
 use crate::sources::postgres::PostgresScan;
@@ -71,13 +73,14 @@ fn of_postgres(scan: &PostgresScan) -> Fragment {
 
 fn of_files(scan: &DataSourceExec) -> Option<Fragment> {
     let config = scan.data_source().downcast_ref::<FileScanConfig>()?;
-    let files: usize = config.file_groups.iter().map(|group| group.len()).sum();
-    let bytes: u64 = config
+    // the engine splits large files by byte range
+    let read: HashMap<&Path, u64> = config
         .file_groups
         .iter()
         .flat_map(|group| group.iter())
-        .map(|file| file.object_meta.size)
-        .sum();
+        .map(|file| (&file.object_meta.location, file.object_meta.size))
+        .collect();
+    let (files, bytes) = (read.len(), read.values().sum::<u64>());
     let origin = lake::origin_of(config)?;
     Some(Fragment {
         source: origin.table.to_string(),
