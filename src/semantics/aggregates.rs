@@ -8,6 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::Column;
 use datafusion::error::Result as EngineResult;
 use datafusion::functions_aggregate::average::avg_udaf;
+use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::{
@@ -48,6 +49,7 @@ pub(super) fn planned() -> Vec<AggregateUDF> {
                 signature: Signature::user_defined(Volatility::Immutable),
             })
         })
+        .chain([bool_and_udaf().as_ref().clone().with_aliases(["every"])])
         .collect()
 }
 

@@ -114,10 +114,7 @@ pub(super) fn literal(value: Value, target: PgType) -> Result<Expr> {
     }
     let field = field_of(target, "");
     let array = value::build(vec![value], field.data_type())?;
-    Ok(typed_literal(
-        ScalarValue::try_from_array(&array, 0)?,
-        target,
-    ))
+    Ok(typed_literal(value::scalar(&array)?, target))
 }
 
 fn narrow_numeric(number: &Numeric) -> Option<PgType> {

@@ -6,6 +6,7 @@ mod aggregates;
 mod analyze;
 mod calendar;
 mod casts;
+mod cell;
 mod functions;
 mod interval_in;
 mod normalize;
@@ -32,6 +33,8 @@ use datafusion::logical_expr::ScalarUDF;
 
 use crate::error::Result;
 use crate::types::PgType;
+
+use cell::CELL;
 
 pub use normalize::normalize;
 pub use session_vars::SessionVars;
@@ -62,6 +65,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     for function in functions::named() {
         state.register_udf(Arc::new(ScalarUDF::from(function)))?;
     }
+    state.register_udf(Arc::new(ScalarUDF::from(cell::Cell::default())))?;
     for aggregate in aggregates::planned() {
         state.register_udaf(Arc::new(aggregate))?;
     }

@@ -27,7 +27,7 @@ impl VisitorMut for Normalizer {
                     .rows
                     .iter_mut()
                     .flat_map(|row| row.content.iter_mut());
-                cells.for_each(typed_integer);
+                cells.for_each(|cell| *cell = call(super::CELL, vec![cell.clone()]));
             }
             _ => {}
         }
@@ -210,10 +210,27 @@ fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
         UnaryOperator::PGAbs => "abs",
         UnaryOperator::BitwiseNot => "bitnot",
         // a sign binds tighter than a power: -2 ^ 2 is 4
-        UnaryOperator::Minus => return signed_base(operand),
+        UnaryOperator::Minus => return unsigned(operand).or_else(|| signed_base(operand)),
         _ => return None,
     };
     Some(call(function, vec![operand.clone()]))
+}
+
+/// Two signs before a number make none.
+fn unsigned(operand: &Expr) -> Option<Expr> {
+    match operand {
+        Expr::Nested(inner) => unsigned(inner),
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => match expr.as_ref() {
+            Expr::Value(value) if matches!(value.value, Value::Number(..)) => {
+                Some(Expr::Value(value.clone()))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn signed_base(operand: &Expr) -> Option<Expr> {

@@ -68,10 +68,9 @@ impl Known {
     }
 }
 
-/// Is a whole number of the client's text an integer? The sign is no part of
-/// it, so that the smallest integer is not.
+/// Is a whole number of the client's text an integer?
 pub(super) fn is_int4(value: i64) -> bool {
-    value.unsigned_abs() <= i32::MAX.unsigned_abs().into()
+    i32::try_from(value).is_ok()
 }
 
 /// A typed literal: it remembers its Postgres type.

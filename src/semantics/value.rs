@@ -17,6 +17,7 @@ use datafusion::arrow::datatypes::{
     Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type,
     UInt64Type, i256,
 };
+use datafusion::common::ScalarValue;
 use num_bigint::BigInt;
 
 use super::numeric::{self, Numeric};
@@ -278,6 +279,14 @@ pub(super) fn build(values: Vec<Value>, data_type: &DataType) -> Result<ArrayRef
                 "values of type {other} are not made here"
             )));
         }
+    })
+}
+
+/// The one value of an array as a scalar that keeps its type, the items' too.
+pub(super) fn scalar(array: &ArrayRef) -> Result<ScalarValue> {
+    Ok(match array.data_type() {
+        DataType::List(_) => ScalarValue::List(Arc::new(array.as_list::<i32>().clone())),
+        _ => ScalarValue::try_from_array(array, 0)?,
     })
 }
 

@@ -243,7 +243,7 @@ fn fold(expr: &Expr, options: &Arc<ConfigOptions>) -> Option<Expr> {
         .ok()?;
     let value = match result {
         ColumnarValue::Scalar(value) => value,
-        ColumnarValue::Array(array) => ScalarValue::try_from_array(&array, 0).ok()?,
+        ColumnarValue::Array(array) => value::scalar(&array).ok()?,
     };
     Some(typed_literal(value, pg_type))
 }
@@ -284,9 +284,7 @@ pub(in crate::semantics) fn row_wise(
         false => value::build(results, data_type)?,
     };
     match scalar {
-        true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-            &array, 0,
-        )?)),
+        true => Ok(ColumnarValue::Scalar(value::scalar(&array)?)),
         false => Ok(ColumnarValue::Array(array)),
     }
 }

@@ -281,7 +281,15 @@ fn compile(translated: &str) -> Result<Regex> {
             .last()
             .unwrap_or_default()
             .trim_start_matches("error: ");
-        invalid(what)
+        invalid(match what {
+            "unclosed group" | "unopened group" => "parentheses () not balanced",
+            "unclosed character class" => "brackets [] not balanced",
+            "unclosed counted repetition" => "braces {} not balanced",
+            "repetition operator missing expression" => "quantifier operand invalid",
+            what if what.contains("repetition") => "invalid repetition count(s)",
+            what if what.contains("class range") => "invalid character range",
+            what => what,
+        })
     })
 }
 

@@ -347,7 +347,7 @@ mod tests {
                 typed(PgType::INT4),
                 "*",
                 typed(PgType::FLOAT4),
-                vec!["double precision"; 2],
+                vec!["double precision", "real"],
             ),
             (
                 typed(PgType::DATE),

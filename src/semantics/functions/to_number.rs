@@ -203,7 +203,11 @@ fn print(number: &Numeric, template: &Template) -> String {
     let (mut at, mut after) = (0usize, 0usize);
     let mut begun = false;
     let mut sign_place = None;
+    let mut first_place = None;
     for item in &template.items {
+        if matches!(item, Item::Digit { .. } | Item::Point) && first_place.is_none() {
+            first_place = Some(out.len());
+        }
         match item {
             Item::Digit {
                 after_point: false, ..
@@ -254,7 +258,8 @@ fn print(number: &Numeric, template: &Template) -> String {
                 (false, false) => out.push(' '),
                 (false, true) => {}
             },
-            Item::Currency => out.push(if template.fill_mode { '$' } else { '$' }),
+            // the symbol of the C locale
+            Item::Currency => out.push(' '),
             Item::Minus => push_sign(&mut out, negative.then_some('-'), template.fill_mode),
             Item::Plus => push_sign(&mut out, (!negative).then_some('+'), template.fill_mode),
             Item::Either => out.push(if negative { '-' } else { '+' }),
@@ -266,7 +271,8 @@ fn print(number: &Numeric, template: &Template) -> String {
             Item::Literal(c) => out.push(*c),
         }
     }
-    signed(out, sign_place.unwrap_or(0), negative, template)
+    let places = (sign_place.unwrap_or(0), first_place.unwrap_or(0));
+    signed(out, places, negative, template)
 }
 
 /// Digits after the point up to the last 0 of the template.
@@ -312,14 +318,20 @@ fn ordinal(digits: &str, upper: bool) -> String {
     }
 }
 
-fn signed(mut out: String, place: usize, negative: bool, template: &Template) -> String {
+/// `place` is before the first digit shown, `first` before the first asked for.
+fn signed(
+    mut out: String,
+    (place, first): (usize, usize),
+    negative: bool,
+    template: &Template,
+) -> String {
     let minus = |negative| if negative { '-' } else { '+' };
     match template.sign {
         Sign::Plain => {
             if negative {
                 out.insert(place, '-');
             } else if !template.fill_mode {
-                out.insert(0, ' ');
+                out.insert(first, ' ');
             }
             out
         }
@@ -336,7 +348,7 @@ fn signed(mut out: String, place: usize, negative: bool, template: &Template) ->
             if negative {
                 out.insert(place, '-');
             } else if !template.fill_mode {
-                out.insert(0, ' ');
+                out.insert(first, ' ');
             }
             out
         }
@@ -345,7 +357,7 @@ fn signed(mut out: String, place: usize, negative: bool, template: &Template) ->
                 out.insert(place, '<');
                 out.push('>');
             } else if !template.fill_mode {
-                out.insert(0, ' ');
+                out.insert(first, ' ');
                 out.push(' ');
             }
             out
