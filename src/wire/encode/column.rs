@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::*;
 
 use super::{Format, binary, text, too_large};
 use crate::error::Result;
-use crate::types::PgType;
+use crate::types::{PgType, UNBOUNDED_NUMERIC};
 use crate::types::text::OutputStyle;
 use crate::types::text::numeric::Zeros;
 
@@ -73,11 +73,13 @@ impl Column {
             DataType::Int64 => Values::Int64(array.as_primitive().clone()),
             DataType::Float32 => Values::Float32(array.as_primitive().clone()),
             DataType::Float64 => Values::Float64(array.as_primitive().clone()),
-            DataType::Decimal128(_, scale) => {
-                Values::Decimal128(array.as_primitive().clone(), *scale, zeros(pg_type))
+            DataType::Decimal128(precision, scale) => {
+                let zeros = zeros(pg_type, *precision);
+                Values::Decimal128(array.as_primitive().clone(), *scale, zeros)
             }
-            DataType::Decimal256(_, scale) => {
-                Values::Decimal256(array.as_primitive().clone(), *scale, zeros(pg_type))
+            DataType::Decimal256(precision, scale) => {
+                let zeros = zeros(pg_type, *precision);
+                Values::Decimal256(array.as_primitive().clone(), *scale, zeros)
             }
             DataType::Utf8 => Values::Utf8(array.as_string().clone()),
             DataType::LargeUtf8 => Values::LargeUtf8(array.as_string().clone()),
@@ -233,11 +235,12 @@ fn plain_layout(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-/// A numeric without a scale of its own is printed without needless zeros.
-fn zeros(pg_type: PgType) -> Zeros {
+/// The scale of a numeric that fills its carrier is the carrier's, not the
+/// value's: such values are printed without needless zeros.
+fn zeros(pg_type: PgType, precision: u8) -> Zeros {
     match pg_type.numeric_precision() {
-        Some(_) => Zeros::Keep,
-        None => Zeros::Trim,
+        None if precision == UNBOUNDED_NUMERIC.0 => Zeros::Trim,
+        _ => Zeros::Keep,
     }
 }
 
