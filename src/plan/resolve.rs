@@ -174,11 +174,17 @@ fn widened(argument: Expr) -> Expr {
     }
 }
 
-/// Functions of pg_catalog answer to their qualified name too.
+/// Functions of pg_catalog answer to their qualified name too; some have another
+/// name in the engine.
 fn bare(name: &str) -> &str {
-    name.strip_prefix("pg_catalog.")
+    let name = name
+        .strip_prefix("pg_catalog.")
         .or_else(|| name.strip_prefix("information_schema."))
-        .unwrap_or(name)
+        .unwrap_or(name);
+    match name {
+        "variance" => "var_samp",
+        other => other,
+    }
 }
 
 impl ContextProvider for Resolver<'_> {

@@ -208,10 +208,13 @@ impl PgType {
     }
 
     /// The same field, remembering this type. One that the Arrow type implies is
-    /// not written down: fields that differ by metadata alone do not combine.
+    /// not written down, because fields that differ by metadata alone do not
+    /// combine; int8 and text are, because an Int64 or a text without it may be
+    /// a literal of the statement, whose type is still open.
     pub fn tag(&self, field: Field) -> Field {
         let mut metadata = field.metadata().clone();
-        if PgType::nearest(field.data_type()) == *self {
+        let open = *self == PgType::INT8 || *self == PgType::TEXT;
+        if PgType::nearest(field.data_type()) == *self && !open {
             metadata.remove(PG_TYPE_KEY);
         } else {
             metadata.insert(PG_TYPE_KEY.into(), format!("{}:{}", self.oid, self.typmod));

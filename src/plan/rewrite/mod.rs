@@ -3,7 +3,6 @@
 //! none knows a particular client's statement.
 
 mod correlation;
-mod numbers;
 mod object_types;
 mod operators;
 mod same_names;
@@ -56,8 +55,6 @@ impl Rewriter<'_> {
             return Ok(());
         }
         operators::rebind(expr);
-        numbers::narrow(expr);
-        numbers::keep_bare_in_function(expr);
         operators::name_operator(expr);
         operators::drop_collation(expr)?;
         object_types::resolve_names(expr);
@@ -96,14 +93,8 @@ impl VisitorMut for Rewriter<'_> {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+    fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<Error> {
         self.scopes.pop();
-        numbers::keep_positions_of_select(select);
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
-        numbers::keep_positions_of_query(query);
         ControlFlow::Continue(())
     }
 

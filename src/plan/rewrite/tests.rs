@@ -36,15 +36,6 @@ fn distinct_from_binds_tighter_than_and() {
 }
 
 #[test]
-fn numbers_narrow_where_they_are_values() {
-    check(
-        "SELECT a + 1 FROM t GROUP BY 1 ORDER BY 2 LIMIT 3",
-        "SELECT a + 1::INT4 FROM t GROUP BY 1 ORDER BY 2 LIMIT 3",
-    );
-    check("SELECT 3000000000", "SELECT 3000000000");
-}
-
-#[test]
 fn object_names_resolve() {
     check(
         "SELECT x FROM t WHERE a = 'shop.orders'::regclass",
@@ -72,7 +63,7 @@ fn subqueries_aggregate() {
     );
     check(
         "SELECT EXISTS (SELECT b FROM u)",
-        "SELECT ((SELECT count(*) FROM u) > 0::INT4)",
+        "SELECT ((SELECT count(*) FROM u) > 0)",
     );
     check(
         "SELECT (SELECT b FROM u ORDER BY c LIMIT 1) FROM t",

@@ -8,9 +8,9 @@ use datafusion::arrow::datatypes::*;
 
 use super::{Format, binary, text, too_large};
 use crate::error::Result;
-use crate::types::{PgType, UNBOUNDED_NUMERIC};
 use crate::types::text::OutputStyle;
 use crate::types::text::numeric::Zeros;
+use crate::types::{PgType, UNBOUNDED_NUMERIC};
 
 pub struct Column {
     pub pg_type: PgType,
