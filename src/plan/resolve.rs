@@ -182,7 +182,7 @@ fn bare(name: &str) -> &str {
         .or_else(|| name.strip_prefix("information_schema."))
         .unwrap_or(name);
     match name {
-        "variance" => "var_samp",
+        "variance" => "var_sample",
         other => other,
     }
 }

@@ -2,11 +2,14 @@
 //! the manual, numeric.c of its source). The engine's own kernels do `+ - *`
 //! on decimals of a fixed scale; this does what they cannot.
 
+mod series;
+
 use std::cmp::Ordering;
 
 use num_bigint::{BigInt, Sign};
 
 use crate::error::{Error, Result, SqlState};
+use series::{exp_fixed, ln_fixed};
 
 /// Postgres keeps at least so many significant digits in quotients and roots.
 const MIN_SIGNIFICANT: i64 = 16;
@@ -424,76 +427,6 @@ fn result_scale(wanted: i64, arguments: &[&Numeric]) -> u32 {
     u32::try_from(wanted.max(least).clamp(0, 1_000)).unwrap_or(0)
 }
 
-/// ln as an integer of `digits` decimals: halve by square roots until the
-/// argument is near one, then the series of 2·artanh((x-1)/(x+1)).
-fn ln_fixed(x: &Numeric, digits: u32) -> BigInt {
-    let working = digits + 20;
-    let one = power_of_ten(working);
-    let mut value = &x.unscaled * power_of_ten(working) / power_of_ten(x.scale);
-    let mut halvings = 0u32;
-    // powers of ten come off exactly first, so that huge and tiny values keep their digits
-    let exponent = x.unscaled.magnitude().to_string().len() as i64 - i64::from(x.scale) - 1;
-    let mut tens = BigInt::from(0);
-    if exponent.abs() > 2 {
-        let shift = u32::try_from(exponent.unsigned_abs()).unwrap_or(0);
-        value = match exponent {
-            0.. => &x.unscaled * &one / power_of_ten(x.scale + shift),
-            _ => &x.unscaled * &one * power_of_ten(shift) / power_of_ten(x.scale),
-        };
-        tens = ln_fixed(&Numeric::from(10), working) * exponent;
-    }
-    let near: BigInt = &one / 100;
-    while (&value - &one).magnitude() > near.magnitude() && halvings < 64 {
-        value = (&value * &one).sqrt();
-        halvings += 1;
-    }
-    let z = (&value - &one) * &one / (&value + &one);
-    let square = &z * &z / &one;
-    let mut term: BigInt = z.clone();
-    let mut sum = z;
-    let mut n = 3u32;
-    loop {
-        term = &term * &square / &one;
-        let next: BigInt = &term / n;
-        if next.sign() == Sign::NoSign {
-            break;
-        }
-        sum += next;
-        n += 2;
-    }
-    let ln: BigInt = (sum * 2) << halvings;
-    (ln + tens) / power_of_ten(20)
-}
-
-/// exp as an integer of `digits` decimals: the series at x / 2^k, squared k times.
-fn exp_fixed(x: &Numeric, digits: u32) -> BigInt {
-    let working = digits + 30;
-    let one = power_of_ten(working);
-    let value = &x.unscaled * &one / power_of_ten(x.scale);
-    let mut halvings = 0u32;
-    let mut reduced: BigInt = value;
-    let tenth: BigInt = &one / 10;
-    while reduced.magnitude() > tenth.magnitude() {
-        reduced /= 2;
-        halvings += 1;
-    }
-    let mut term: BigInt = one.clone();
-    let mut sum: BigInt = one.clone();
-    let mut n = 1u32;
-    loop {
-        term = &term * &reduced / &one / n;
-        if term.sign() == Sign::NoSign {
-            break;
-        }
-        sum += &term;
-        n += 1;
-    }
-    for _ in 0..halvings {
-        sum = &sum * &sum / &one;
-    }
-    sum / power_of_ten(30)
-}
-
 impl std::fmt::Display for Numeric {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let scale = self.scale as usize;
@@ -511,45 +444,4 @@ impl std::fmt::Display for Numeric {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn n(text: &str) -> Numeric {
-        Numeric::parse(text).expect(text)
-    }
-
-    #[test]
-    fn results_have_the_scales_of_postgres() {
-        for (value, expected) in [
-            (n("1").divide(&n("3")), "0.33333333333333333333"),
-            (n("10").divide(&n("4")), "2.5000000000000000"),
-            (n("123456").divide(&n("7")), "17636.571428571429"),
-            (n("1.5").divide(&n("0.001")), "1500.0000000000000000"),
-            (n("2").sqrt(), "1.414213562373095"),
-            (n("2").ln(), "0.6931471805599453"),
-            (n("100").log(&n("10")), "2.0000000000000000"),
-            (n("1").exp(), "2.7182818284590452"),
-            (n("2").power(&n("10")), "1024.0000000000000"),
-            (n("2.5").power(&n("0.5")), "1.5811388300841897"),
-            (n("7.5").modulo(&n("-2")), "1.5"),
-        ] {
-            assert_eq!(value.expect(expected).to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn rounding_is_half_away_from_zero() {
-        for (text, digits, expected) in [
-            ("2.5", 0, "3"),
-            ("-2.5", 0, "-3"),
-            ("1.005", 2, "1.01"),
-            ("1234.5", -2, "1200"),
-            ("1", 2, "1.00"),
-        ] {
-            assert_eq!(n(text).round(digits).to_string(), expected);
-        }
-        assert_eq!(n("-1.5").floor().to_string(), "-2");
-        assert_eq!(n("-1.5").ceil().to_string(), "-1");
-        assert_eq!(n("1e3").to_string(), "1000");
-    }
-}
+mod tests;

@@ -1,0 +1,111 @@
+//! Small questions about expressions, and what is made of them. Called by the
+//! analyzer rule.
+
+use super::*;
+
+pub(super) fn is_decimal(expr: &Expr, schema: &DFSchema) -> EngineResult<bool> {
+    Ok(expr.get_type(schema)?.is_decimal())
+}
+
+/// 42804, as for `CASE types text and integer cannot be matched`.
+pub(super) fn mismatch(what: &str, known: &[Known]) -> Error {
+    let mut types = known.iter().filter_map(|known| known.pg_type());
+    let first = types.next().unwrap_or(PgType::TEXT);
+    let other = types
+        .find(|t| typed::category(*t) != typed::category(first))
+        .unwrap_or(first);
+    let (a, b) = match what {
+        "CASE" => (other, first),
+        _ => (first, other),
+    };
+    Error::new(
+        SqlState::DATATYPE_MISMATCH,
+        format!(
+            "{what} types {} and {} cannot be matched",
+            type_name(a),
+            type_name(b)
+        ),
+    )
+}
+
+pub(super) fn text_literal(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)), _) => {
+            Some(text)
+        }
+        _ => None,
+    }
+}
+
+/// The engine knows one escape character, the backslash.
+pub(super) fn escaped(like: Like) -> EngineResult<Expr> {
+    let escape = match like.escape_char {
+        None | Some('\\') => {
+            return Ok(Expr::Like(Like {
+                escape_char: None,
+                ..like
+            }));
+        }
+        Some(escape) => escape,
+    };
+    let Some(pattern) = text_literal(&like.pattern) else {
+        return Err(
+            Error::unsupported("LIKE … ESCAPE is supported with constant patterns only").into(),
+        );
+    };
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if c == escape {
+            let next = chars.next().ok_or_else(|| {
+                Error::new(
+                    SqlState::INVALID_ESCAPE_SEQUENCE,
+                    "LIKE pattern must not end with escape character",
+                )
+            })?;
+            if matches!(next, '%' | '_' | '\\') {
+                out.push('\\');
+            }
+            out.push(next);
+        } else {
+            if c == '\\' {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+    }
+    let pattern = Expr::Literal(ScalarValue::Utf8(Some(out)), None);
+    Ok(Expr::Like(Like {
+        pattern: Box::new(pattern),
+        escape_char: None,
+        ..like
+    }))
+}
+
+/// The engine wants the cells of a column to have the same metadata.
+pub(super) fn tagged(expr: Expr, target: PgType) -> Expr {
+    let field = typed::field_of(target, "");
+    match expr {
+        Expr::Literal(value, _) if value.data_type() == *field.data_type() => {
+            typed_literal(value, target)
+        }
+        other => Expr::Cast(Cast::new_from_field(Box::new(other), field)),
+    }
+}
+
+/// The engine knows count(*) by its literal.
+pub(super) fn star_again(call: &mut AggregateFunction) {
+    if call.func.name() == "count"
+        && let [arg] = call.params.args.as_mut_slice()
+        && matches!(arg, Expr::Literal(ScalarValue::Int32(Some(1)), None))
+    {
+        *arg = Expr::Literal(COUNT_STAR_EXPANSION, None);
+    }
+}
+
+/// Offsets of window functions are the engine's own integers.
+pub(super) fn widen_literal(arg: &mut Expr) {
+    if let Expr::Literal(ScalarValue::Int32(Some(value)), None) = arg {
+        *arg = Expr::Literal(ScalarValue::Int64(Some(i64::from(*value))), None);
+    }
+}
