@@ -354,7 +354,8 @@ where
 /// Half to even, as rint(); `None` outside bigint.
 fn float_to_int(value: f64) -> Option<i64> {
     let rounded = value.round_ties_even();
-    (rounded >= -9_223_372_036_854_775_808.0 && rounded < 9_223_372_036_854_775_808.0)
+    (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0)
+        .contains(&rounded)
         .then_some(rounded as i64)
 }
 

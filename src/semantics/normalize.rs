@@ -21,15 +21,12 @@ impl VisitorMut for Normalizer {
     type Break = ();
 
     fn post_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
-        match query.body.as_mut() {
-            SetExpr::Values(values) => {
-                let cells = values
-                    .rows
-                    .iter_mut()
-                    .flat_map(|row| row.content.iter_mut());
-                cells.for_each(|cell| *cell = call(super::CELL, vec![cell.clone()]));
-            }
-            _ => {}
+        if let SetExpr::Values(values) = query.body.as_mut() {
+            let cells = values
+                .rows
+                .iter_mut()
+                .flat_map(|row| row.content.iter_mut());
+            cells.for_each(|cell| *cell = call(super::CELL, vec![cell.clone()]));
         }
         ControlFlow::Continue(())
     }

@@ -333,7 +333,7 @@ fn stripped(json: Json) -> Json {
 }
 
 fn build_object(call: &Call<'_>, row: &[Value]) -> Result<Value> {
-    if row.len() % 2 != 0 {
+    if !row.len().is_multiple_of(2) {
         return Err(Error::new(
             SqlState::INVALID_PARAMETER_VALUE,
             "argument list must have even number of elements",

@@ -380,9 +380,7 @@ fn to_number(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
             '-' | '<' => negative = true,
             '.' if template.fraction > 0 => point = true,
             digit if digit.is_ascii_digit() && point => {
-                if fraction.len() < template.fraction {
-                    fraction.push(digit);
-                }
+                fraction.extend((fraction.len() < template.fraction).then_some(digit));
             }
             digit if digit.is_ascii_digit() && whole.len() < template.whole => whole.push(digit),
             _ => {}
