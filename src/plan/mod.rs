@@ -156,12 +156,21 @@ fn bind(plan: &LogicalPlan, types: &[PgType], parameters: Vec<ScalarValue>) -> R
     if parameters.is_empty() {
         return Ok(plan.clone());
     }
-    let typed = parameters
-        .into_iter()
-        .zip(types)
-        .map(|(value, pg_type)| semantics::typed_parameter(value, *pg_type));
+    let typed = parameters.into_iter().zip(types).map(|(value, pg_type)| {
+        let pg_type = own_scale(&value, *pg_type);
+        semantics::typed_parameter(value, pg_type)
+    });
     let values = ParamValues::List(typed.collect());
     Ok(plan.clone().replace_params_with_values(&values)?)
+}
+
+/// A numeric parameter has the precision and scale of its value.
+fn own_scale(value: &ScalarValue, declared: PgType) -> PgType {
+    let data_type = value.data_type();
+    match declared == PgType::NUMERIC && data_type.is_decimal() && !value.is_null() {
+        true => PgType::nearest(&data_type),
+        false => declared,
+    }
 }
 
 /// The columns as clients see them, with the types that analysis settles on.

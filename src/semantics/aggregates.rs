@@ -10,15 +10,17 @@ use datafusion::error::Result as EngineResult;
 use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_aggregate::stddev::{stddev_pop_udaf, stddev_udaf};
 use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::functions_aggregate::variance::{var_pop_udaf, var_samp_udaf};
 use datafusion::logical_expr::expr::{
-    AggregateFunction, Alias, Cast, WindowFunction, WindowFunctionDefinition,
+    AggregateFunction, Alias, BinaryExpr, Cast, WindowFunction, WindowFunctionDefinition,
 };
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::logical_plan::{Aggregate, Projection, Window};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, ExprSchemable, LogicalPlan, Signature,
-    Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, ExprSchemable, LogicalPlan, Operator,
+    Signature, Volatility,
 };
 
 use super::functions;
@@ -30,7 +32,62 @@ use crate::types::PgType;
 enum Kind {
     Sum,
     Avg,
+    Spread(Spread),
 }
+
+/// The variances and deviations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Spread {
+    Variance,
+    VarSamp,
+    VarPop,
+    Stddev,
+    StddevSamp,
+    StddevPop,
+}
+
+impl Spread {
+    fn name(self) -> &'static str {
+        match self {
+            Spread::Variance => "variance",
+            Spread::VarSamp => "var_samp",
+            Spread::VarPop => "var_pop",
+            Spread::Stddev => "stddev",
+            Spread::StddevSamp => "stddev_samp",
+            Spread::StddevPop => "stddev_pop",
+        }
+    }
+
+    /// Of count, sum and sum of squares.
+    fn of_numerics(self) -> &'static str {
+        match self {
+            Spread::Variance | Spread::VarSamp => "numeric_var_samp",
+            Spread::VarPop => "numeric_var_pop",
+            Spread::Stddev | Spread::StddevSamp => "numeric_stddev_samp",
+            Spread::StddevPop => "numeric_stddev_pop",
+        }
+    }
+
+    fn of_floats(self) -> Arc<AggregateUDF> {
+        match self {
+            Spread::Variance | Spread::VarSamp => var_samp_udaf(),
+            Spread::VarPop => var_pop_udaf(),
+            Spread::Stddev | Spread::StddevSamp => stddev_udaf(),
+            Spread::StddevPop => stddev_pop_udaf(),
+        }
+    }
+}
+
+const KINDS: [Kind; 8] = [
+    Kind::Sum,
+    Kind::Avg,
+    Kind::Spread(Spread::Variance),
+    Kind::Spread(Spread::VarSamp),
+    Kind::Spread(Spread::VarPop),
+    Kind::Spread(Spread::Stddev),
+    Kind::Spread(Spread::StddevSamp),
+    Kind::Spread(Spread::StddevPop),
+];
 
 /// sum or avg until the analyzer has seen it.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -41,7 +98,7 @@ struct Planned {
 
 /// What stands for sum and avg while planning.
 pub(super) fn planned() -> Vec<AggregateUDF> {
-    [Kind::Sum, Kind::Avg]
+    KINDS
         .into_iter()
         .map(|kind| {
             AggregateUDF::from(Planned {
@@ -68,7 +125,7 @@ impl Planned {
             (Kind::Sum, 20) => PgType::numeric(29, 0),
             (Kind::Sum, 700) => PgType::FLOAT4,
             (_, 700 | 701) => PgType::FLOAT8,
-            (Kind::Avg, 20 | 21 | 23 | 1700) => QUOTIENT,
+            (Kind::Avg | Kind::Spread(_), 20 | 21 | 23 | 1700) => QUOTIENT,
             (Kind::Sum, 1700) => match own.numeric_precision() {
                 Some((p, s)) if p <= 38 => PgType::numeric((p + 10).min(38) as u8, s as i8),
                 Some((p, s)) => PgType::numeric((p + 10).min(76) as u8, s as i8),
@@ -84,6 +141,7 @@ impl AggregateUDFImpl for Planned {
         match self.kind {
             Kind::Sum => "sum",
             Kind::Avg => "avg",
+            Kind::Spread(spread) => spread.name(),
         }
     }
 
@@ -249,6 +307,12 @@ impl Parts {
             (Kind::Avg, 700 | 701) => {
                 self.part(with(expr, avg_udaf(), cast(argument, PgType::FLOAT8)))
             }
+            (Kind::Spread(spread), 700 | 701) => self.part(with(
+                expr,
+                spread.of_floats(),
+                cast(argument, PgType::FLOAT8),
+            )),
+            (Kind::Spread(spread), _) => self.spread(spread, expr, argument, own)?,
             (Kind::Sum, _) => self.part(with(expr, sum_udaf(), summable(argument, own))),
             (Kind::Avg, _) => {
                 let sum = self.part(with(expr, sum_udaf(), summable(argument.clone(), own)));
@@ -273,6 +337,51 @@ impl Parts {
                 )?
             }
         })
+    }
+}
+
+impl Parts {
+    /// Exact sums, so that the quotient is exact too.
+    fn spread(
+        &mut self,
+        spread: Spread,
+        expr: &Expr,
+        argument: Expr,
+        own: PgType,
+    ) -> EngineResult<Expr> {
+        let scale = own.numeric_precision().map_or(0, |(_, scale)| scale);
+        let (scale, squared) = match (i8::try_from(scale), i8::try_from(scale * 2)) {
+            (Ok(scale), Ok(squared)) if own != PgType::NUMERIC && squared <= 36 => (scale, squared),
+            _ => {
+                return Err(Error::unsupported(format!(
+                    "{} of numerics with more than 18 decimals is not supported here",
+                    spread.name()
+                ))
+                .into());
+            }
+        };
+        // wide enough for the squares and for their sum
+        let wide = PgType::numeric(38, scale);
+        let sum_type = PgType::numeric(48, scale);
+        let square_type = PgType::numeric(76, squared);
+        let value = cast(cast(argument.clone(), wide), PgType::numeric(39, scale));
+        let square = Expr::BinaryExpr(BinaryExpr::new(
+            Box::new(value.clone()),
+            Operator::Multiply,
+            Box::new(value.clone()),
+        ));
+        let sum = self.part(with(expr, sum_udaf(), value));
+        let squares = self.part(with(expr, sum_udaf(), square));
+        let count = self.part(with(expr, count_udaf(), argument));
+        functions::call_of(
+            spread.of_numerics(),
+            vec![COUNT, sum_type, square_type],
+            vec![
+                cast(count, COUNT),
+                cast(sum, sum_type),
+                cast(squares, square_type),
+            ],
+        )
     }
 }
 

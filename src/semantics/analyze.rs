@@ -51,6 +51,38 @@ impl AnalyzerRule for PostgresTypes {
     }
 }
 
+/// The analyzer's last rule: takes the marks off that settled literals carry
+/// for the first.
+#[derive(Debug)]
+pub(super) struct Unmarked;
+
+impl AnalyzerRule for Unmarked {
+    fn name(&self) -> &str {
+        "postgres_types_unmarked"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> EngineResult<LogicalPlan> {
+        let unmark = |plan: LogicalPlan| {
+            let rewritten = plan.map_expressions(|expr| {
+                expr.transform_up(|expr| {
+                    Ok(match expr {
+                        Expr::Literal(value, Some(metadata)) => Transformed::yes(Expr::Literal(
+                            value,
+                            typed::without_mark(Some(metadata)),
+                        )),
+                        other => Transformed::no(other),
+                    })
+                })
+            })?;
+            match rewritten.transformed {
+                true => rewritten.map_data(LogicalPlan::recompute_schema),
+                false => Ok(rewritten),
+            }
+        };
+        Ok(plan.transform_up_with_subqueries(unmark)?.data)
+    }
+}
+
 struct Session {
     context: Context,
     options: Arc<ConfigOptions>,

@@ -25,9 +25,8 @@ mod value;
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::Field;
 use datafusion::common::ScalarValue;
-use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
+use datafusion::common::metadata::ScalarAndMetadata;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
 
@@ -48,14 +47,15 @@ pub fn unknown_function(name: &str) -> Arc<ScalarUDF> {
 
 /// A parameter's value for a plan: a literal that remembers its type.
 pub fn typed_parameter(value: ScalarValue, pg_type: PgType) -> ScalarAndMetadata {
-    let field = pg_type.tag(Field::new("", value.data_type(), true));
-    ScalarAndMetadata::new(value, Some(FieldMetadata::from(&field)))
+    let metadata = typed::literal_metadata(&value, pg_type);
+    ScalarAndMetadata::new(value, metadata)
 }
 
 /// Adds the rules, planners and functions to the engine's state.
 pub fn register(state: &mut SessionState) -> Result<()> {
     let mut rules = state.analyzer().rules.clone();
     rules.insert(0, Arc::new(analyze::PostgresTypes));
+    rules.push(Arc::new(analyze::Unmarked));
     let mut planners: Vec<_> = vec![Arc::new(planner::PostgresExpressions) as _];
     planners.extend(state.expr_planners().iter().cloned());
     *state = SessionStateBuilder::new_from_existing(state.clone())

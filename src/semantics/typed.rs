@@ -73,10 +73,35 @@ pub(super) fn is_int4(value: i64) -> bool {
     i32::try_from(value).is_ok()
 }
 
+/// Metadata key of a literal whose type is settled although its carrier is the
+/// one that the client's own literals come in.
+const SETTLED: &str = "narrows.settled";
+
 /// A typed literal: it remembers its Postgres type.
 pub(super) fn typed_literal(value: ScalarValue, pg_type: PgType) -> Expr {
+    let metadata = literal_metadata(&value, pg_type);
+    Expr::Literal(value, metadata)
+}
+
+/// What a typed literal remembers.
+pub(super) fn literal_metadata(value: &ScalarValue, pg_type: PgType) -> Option<FieldMetadata> {
     let field = pg_type.tag(Field::new("", value.data_type(), true));
-    Expr::Literal(value, Some(FieldMetadata::from(&field)))
+    let mut metadata = field.metadata().clone();
+    if matches!(
+        value,
+        ScalarValue::Int64(_) | ScalarValue::Utf8(_) | ScalarValue::Null
+    ) {
+        metadata.insert(SETTLED.into(), String::new());
+    }
+    (!metadata.is_empty()).then(|| FieldMetadata::from(metadata))
+}
+
+/// The literal without the mark, which serves the analysis alone: fields that
+/// differ by metadata do not combine.
+pub(super) fn without_mark(metadata: Option<FieldMetadata>) -> Option<FieldMetadata> {
+    let mut map = metadata?.to_hashmap();
+    map.remove(SETTLED);
+    (!map.is_empty()).then(|| FieldMetadata::from(map))
 }
 
 /// The field that carries a type, and what stands in where it has no carrier of its own.

@@ -87,7 +87,8 @@ pub(super) fn tagged(expr: Expr, target: PgType) -> Expr {
     let field = typed::field_of(target, "");
     match expr {
         Expr::Literal(value, _) if value.data_type() == *field.data_type() => {
-            typed_literal(value, target)
+            let metadata = typed::literal_metadata(&value, target);
+            Expr::Literal(value, typed::without_mark(metadata))
         }
         other => Expr::Cast(Cast::new_from_field(Box::new(other), field)),
     }

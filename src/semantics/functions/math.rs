@@ -181,6 +181,30 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     float!("asinh", |x| Ok(x.asinh())),
     float!("acosh", |x| trigonometric(x, x.acosh())),
     float!("atanh", |x| trigonometric(x, x.atanh())),
+    strict(
+        "numeric_var_samp",
+        &[NUMERIC, NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| spread(row, Sample::Some, Root::No),
+    ),
+    strict(
+        "numeric_var_pop",
+        &[NUMERIC, NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| spread(row, Sample::All, Root::No),
+    ),
+    strict(
+        "numeric_stddev_samp",
+        &[NUMERIC, NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| spread(row, Sample::Some, Root::Yes),
+    ),
+    strict(
+        "numeric_stddev_pop",
+        &[NUMERIC, NUMERIC, NUMERIC],
+        NUMERIC,
+        |_, row| spread(row, Sample::All, Root::Yes),
+    ),
     strict("atan2", &[FLOAT8, FLOAT8], FLOAT8, |_, row| match row {
         [Value::Float8(y), Value::Float8(x)] => Ok(Value::Float8(y.atan2(*x))),
         _ => Err(misfit()),
@@ -330,6 +354,48 @@ fn factorial(n: i64) -> Result<Value> {
         product.multiply(&Numeric::from(factor))
     });
     Ok(Value::Numeric(product))
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Sample {
+    Some,
+    All,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Root {
+    Yes,
+    No,
+}
+
+/// numeric_stddev_internal: of count, sum and sum of squares.
+fn spread(row: &[Value], sample: Sample, root: Root) -> Result<Value> {
+    let [
+        Value::Numeric(count),
+        Value::Numeric(sum),
+        Value::Numeric(squares),
+    ] = row
+    else {
+        return Err(misfit());
+    };
+    let one = Numeric::from(1);
+    let least = if sample == Sample::Some { 1 } else { 0 };
+    if count.compare(&Numeric::from(least)).is_le() {
+        return Ok(Value::Null);
+    }
+    let dividend = squares.multiply(count).add(&sum.multiply(sum).negate());
+    if dividend.is_zero() || dividend.is_negative() {
+        return Ok(Value::Numeric(Numeric::from(0)));
+    }
+    let divisor = match sample {
+        Sample::Some => count.multiply(&count.add(&one.negate())),
+        Sample::All => count.multiply(count),
+    };
+    let variance = dividend.divide(&divisor)?;
+    Ok(Value::Numeric(match root {
+        Root::Yes => variance.sqrt()?,
+        Root::No => variance,
+    }))
 }
 
 fn bucket_error(message: &str) -> Error {
