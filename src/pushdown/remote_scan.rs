@@ -62,7 +62,7 @@ impl RemoteScan {
                 }
                 Outcome::Kept(reason) => {
                     self.kept.push(Kept {
-                        expression: conjunct.human_display().to_string(),
+                        expression: without_metadata(conjunct.human_display().to_string()),
                         reason,
                     });
                     kept.push(conjunct);
@@ -137,6 +137,18 @@ impl RemoteScan {
         let passed = (all * self.selectivity).ceil().max(1.0) as usize;
         Some(self.limit.map_or(passed, |limit| passed.min(limit)))
     }
+}
+
+/// The engine writes a type's metadata into casts: `Utf8View<{…}>`.
+fn without_metadata(text: String) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once("<{") {
+        plain.push_str(before);
+        rest = after.split_once("}>").map_or("", |(_, after)| after);
+    }
+    plain.push_str(rest);
+    plain
 }
 
 /// The fragment that a plan node is.

@@ -74,11 +74,11 @@ impl Column {
             DataType::Float32 => Values::Float32(array.as_primitive().clone()),
             DataType::Float64 => Values::Float64(array.as_primitive().clone()),
             DataType::Decimal128(precision, scale) => {
-                let zeros = zeros(pg_type, *precision);
+                let zeros = zeros(pg_type, *precision, *scale);
                 Values::Decimal128(array.as_primitive().clone(), *scale, zeros)
             }
             DataType::Decimal256(precision, scale) => {
-                let zeros = zeros(pg_type, *precision);
+                let zeros = zeros(pg_type, *precision, *scale);
                 Values::Decimal256(array.as_primitive().clone(), *scale, zeros)
             }
             DataType::Utf8 => Values::Utf8(array.as_string().clone()),
@@ -237,9 +237,10 @@ fn plain_layout(data_type: &DataType) -> Option<DataType> {
 
 /// The scale of a numeric that fills its carrier is the carrier's, not the
 /// value's: such values are printed without needless zeros.
-fn zeros(pg_type: PgType, precision: u8) -> Zeros {
+fn zeros(pg_type: PgType, precision: u8, scale: i8) -> Zeros {
+    let fills = precision == UNBOUNDED_NUMERIC.0 && scale >= UNBOUNDED_NUMERIC.1;
     match pg_type.numeric_precision() {
-        None if precision == UNBOUNDED_NUMERIC.0 => Zeros::Trim,
+        None if fills => Zeros::Trim,
         _ => Zeros::Keep,
     }
 }

@@ -150,14 +150,16 @@ mod tests {
 
     #[test]
     fn values_are_read() {
-        let decimal = |value: i128, scale: i8| ScalarValue::Decimal128(Some(value), 38, scale);
+        let decimal = |value: i128, precision: u8, scale: i8| {
+            ScalarValue::Decimal128(Some(value), precision, scale)
+        };
         for (value, pg_type, expected) in [
             (" 42 ", PgType::INT4, ScalarValue::Int32(Some(42))),
             ("TRUE", PgType::BOOL, ScalarValue::Boolean(Some(true))),
-            ("-1.50", PgType::NUMERIC, decimal(-150, 2)),
-            ("1e3", PgType::NUMERIC, decimal(1000, 0)),
-            ("1.5e-3", PgType::NUMERIC, decimal(15, 4)),
-            ("0", PgType::NUMERIC, decimal(0, 0)),
+            ("-1.50", PgType::NUMERIC, decimal(-150, 3, 2)),
+            ("1e3", PgType::NUMERIC, decimal(1000, 4, 0)),
+            ("1.5e-3", PgType::NUMERIC, decimal(15, 4, 4)),
+            ("0", PgType::NUMERIC, decimal(0, 1, 0)),
             ("-1", PgType::OID, ScalarValue::Int64(Some(4_294_967_295))),
             ("1970-01-02", PgType::DATE, ScalarValue::Date32(Some(1))),
             ("x", PgType::TEXT, ScalarValue::Utf8View(Some("x".into()))),
@@ -194,7 +196,7 @@ mod tests {
                 PgType::NUMERIC
             )
             .expect("valid"),
-            ScalarValue::Decimal128(Some(-12345), 38, 2)
+            ScalarValue::Decimal128(Some(-12345), 5, 2)
         );
         for (bytes, pg_type) in [
             (&[0u8, 0, 7][..], PgType::INT4),

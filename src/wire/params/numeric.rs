@@ -47,9 +47,15 @@ pub(super) fn decimal(negative: bool, digits: &str, scale: i32) -> Option<Scalar
     }
     let sign = if negative { "-" } else { "" };
     let text = format!("{sign}{digits}");
+    // no wider than the value: the width of what is computed from it grows
     let needed = digits.len().max(usize::try_from(scale).ok()?);
     if needed <= 38 {
-        return Some(ScalarValue::Decimal128(Some(text.parse().ok()?), 38, scale));
+        let precision = u8::try_from(needed).ok()?;
+        return Some(ScalarValue::Decimal128(
+            Some(text.parse().ok()?),
+            precision,
+            scale,
+        ));
     }
     if needed <= 76 {
         let value: i256 = text.parse().ok()?;
