@@ -135,7 +135,9 @@ impl EngineSession {
     /// Starts a planned statement. `parameters` are of the types that `plan` gave.
     pub async fn run(&self, planned: &Planned, parameters: Vec<ScalarValue>) -> Result<Rows> {
         let state = state::of_session(&self.engine.state, &self.vars);
-        let optimized = plan::optimize(&state, planned, parameters)?;
+        let catalog = self.engine.catalog();
+        let typed = planned.for_values(&state, &catalog, &self.vars, &parameters)?;
+        let optimized = plan::optimize(&state, typed.as_ref().unwrap_or(planned), parameters)?;
         let mode = Mode::from_setting(self.vars.setting("narrows.pushdown"));
         let physical = physical::physical_plan(&state, optimized, mode).await?;
         let stream = match planned.explain {

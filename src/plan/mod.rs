@@ -58,6 +58,30 @@ pub struct Planned {
     /// Before analysis, so that parameters can still take their own types.
     pub logical: Arc<LogicalPlan>,
     pub explain: Option<Explain>,
+    /// Kept where a numeric parameter has no scale until its value comes.
+    open: Option<Arc<Statement>>,
+}
+
+impl Planned {
+    /// The same statement planned for these values: numerics compute in the
+    /// precision and scale of theirs.
+    pub fn for_values(
+        &self,
+        state: &SessionState,
+        catalog: &Arc<Catalog>,
+        vars: &SessionVars,
+        parameters: &[ScalarValue],
+    ) -> Result<Option<Planned>> {
+        let Some(statement) = &self.open else {
+            return Ok(None);
+        };
+        let declared: Vec<Option<PgType>> = parameters
+            .iter()
+            .zip(&self.parameters)
+            .map(|(value, declared)| Some(own_scale(value, *declared)))
+            .collect();
+        plan(state, catalog, vars, statement, &declared).map(Some)
+    }
 }
 
 /// EXPLAIN and its options.
@@ -131,8 +155,11 @@ fn plan_deep(
             false => Route::Federated,
         },
         sources,
-        parameters,
         schema,
+        open: parameters
+            .contains(&PgType::NUMERIC)
+            .then(|| Arc::new(statement.clone())),
+        parameters,
         logical: Arc::new(logical),
         explain,
     })
