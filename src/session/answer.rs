@@ -63,6 +63,13 @@ impl Tag {
     }
 }
 
+/// What a command's own query was bound to, and the types that it was prepared with.
+#[derive(Debug, Default)]
+pub(super) struct Bound {
+    pub values: Vec<ScalarValue>,
+    pub types: Vec<PgType>,
+}
+
 pub(super) const ALL: u64 = u64::MAX;
 
 /// COMMIT, ROLLBACK and ROLLBACK TO are answered in failed transactions.
@@ -90,7 +97,13 @@ impl Session {
                 .run_query(statement, prepared, parameters)
                 .await
                 .map(Answer::Rows),
-            Parsed::Session(statement) => self.command(statement, parameters).await,
+            Parsed::Session(statement) => {
+                let bound = Bound {
+                    values: parameters,
+                    types: prepared.parameters.clone(),
+                };
+                self.command(statement, bound).await
+            }
         }
     }
 
@@ -225,7 +238,7 @@ impl Session {
     pub(super) async fn command(
         &mut self,
         statement: &SessionStatement,
-        parameters: Vec<ScalarValue>,
+        bound: Bound,
     ) -> Result<Answer> {
         let done = |tag: &str| Ok(Answer::Done(tag.to_string()));
         match &statement.command {
@@ -308,7 +321,7 @@ impl Session {
                 output,
                 query,
             } => {
-                self.declare(name, *hold, *output, query.start, statement, parameters)
+                self.declare(name, *hold, *output, query.start, statement, bound)
                     .await?;
                 done("DECLARE CURSOR")
             }

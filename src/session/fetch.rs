@@ -1,10 +1,8 @@
 //! DECLARE, FETCH and MOVE: forward only, rows as they are asked for. Called by
 //! `answer`.
 
-use datafusion::scalar::ScalarValue;
-
 use super::Session;
-use super::answer::{ALL, Answer, Running, Tag};
+use super::answer::{ALL, Answer, Bound, Running, Tag};
 use super::commands::{Command, CursorOutput, Direction, Hold, Purpose};
 use super::portals::{Format, Portal, Progress};
 use super::prepared::{Parsed, SessionStatement};
@@ -19,16 +17,16 @@ impl Session {
         output: CursorOutput,
         start: usize,
         statement: &SessionStatement,
-        parameters: Vec<ScalarValue>,
+        bound: Bound,
     ) -> Result<()> {
         if hold == Hold::Transaction {
             self.need_block("DECLARE CURSOR")?;
         }
         let text = statement.text.get(start..).unwrap_or_default();
         let parsed = self.inner_query(text, statement, start)?;
-        let types = parameters.iter().map(|_| None).collect();
+        let types = bound.types.into_iter().map(Some).collect();
         let prepared = Box::pin(self.prepare(parsed, types)).await?;
-        if prepared.parameters.len() != parameters.len() {
+        if prepared.parameters.len() != bound.values.len() {
             return Err(Error::new(
                 SqlState::UNDEFINED_PARAMETER,
                 "there is no parameter $1",
@@ -41,7 +39,7 @@ impl Session {
         };
         let portal = Portal {
             prepared,
-            parameters,
+            parameters: bound.values,
             formats: vec![format; columns],
             progress: Progress::NotStarted,
             hold,

@@ -4,7 +4,7 @@
 use datafusion::scalar::ScalarValue;
 
 use super::Session;
-use super::answer::Answer;
+use super::answer::{Answer, Bound};
 use super::cursor::RowCursor;
 use super::prepared::{Parsed, SessionStatement, type_by_name};
 use crate::error::{Error, Result, SqlState};
@@ -78,7 +78,7 @@ impl Session {
                 .await
                 .map(Answer::Rows),
             // PREPARE takes queries alone, Parse anything
-            Parsed::Session(statement) => Box::pin(self.command(statement, Vec::new())).await,
+            Parsed::Session(statement) => Box::pin(self.command(statement, Bound::default())).await,
             Parsed::Empty => Ok(Answer::Empty),
         }
     }
@@ -93,6 +93,11 @@ impl Session {
             .zip(types)
             .enumerate()
             .map(|(position, (text, pg_type))| match type_name(*pg_type) {
+                // as written it has a scale of its own
+                Some(_) if *pg_type == PgType::NUMERIC && plain_number(text).is_some() => {
+                    let number = plain_number(text).unwrap_or_default();
+                    format!("({number}) AS a{position}")
+                }
                 Some(name) => format!("CAST(({text}) AS {name}) AS a{position}"),
                 None => format!("({text}) AS a{position}"),
             })
@@ -117,12 +122,26 @@ impl Session {
             .map(|(pg_type, column)| {
                 let value = ScalarValue::try_from_array(column, 0)?;
                 Ok(match pg_type.arrow() {
+                    Some(_) if *pg_type == PgType::NUMERIC && value.data_type().is_decimal() => {
+                        value
+                    }
                     Some(target) => value.cast_to(&target)?,
                     None => value,
                 })
             })
             .collect()
     }
+}
+
+/// `1.10`, `'1.10'`, `'1.10'::numeric` → `1.10`
+fn plain_number(text: &str) -> Option<&str> {
+    let bare = text.trim().trim_end_matches("::numeric").trim_matches('\'');
+    let digits = bare.strip_prefix('-').unwrap_or(bare);
+    let number = digits.contains('.')
+        && digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.chars().all(|c| c.is_ascii_digit() || c == '.')
+        && digits.matches('.').count() == 1;
+    number.then_some(bare)
 }
 
 /// A type's name in a cast, arrays by their element; `None`: not built in.
