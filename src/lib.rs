@@ -1,6 +1,7 @@
 //! Narrows: one Postgres endpoint in front of Postgres databases and lakehouse
-//! tables. The modules stand in the order in which a query meets them; each
-//! imports lower ranks only (ARCHITECTURE.md has the picture).
+//! tables. A query meets `server`, `wire`, `session`, `execute`, `plan`,
+//! `pushdown` and `sources` in this order; each module imports lower ranks only
+//! (ARCHITECTURE.md has the picture).
 
 pub mod auth;
 pub mod catalog;
