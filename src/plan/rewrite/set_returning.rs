@@ -1,5 +1,5 @@
 //! Set-returning functions in the SELECT list, and fields of rows.
-//! `generate_subscripts` and `_pg_expandarray` (section 9.26 of the manual and
+//! `generate_series`, `generate_subscripts` and `_pg_expandarray` (section 9.25 of the manual and
 //! the information schema's own helper) are lists here, unnested in lock-step.
 
 use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, FunctionArguments, Subscript, Value};
@@ -12,7 +12,7 @@ pub(super) fn unnest(expr: &mut Expr) {
             let name = last_part(&function.name);
             if matches!(
                 name.as_deref(),
-                Some("generate_subscripts" | "_pg_expandarray")
+                Some("generate_series" | "generate_subscripts" | "_pg_expandarray")
             ) && matches!(function.args, FunctionArguments::List(_))
             {
                 *expr = call("unnest", expr.clone());
