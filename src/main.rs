@@ -1,6 +1,7 @@
 //! The command line: `narrows serve | check | demo`.
 
-use std::io::IsTerminal;
+mod logging;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ struct Catalog {
 const STACK: usize = 16 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    log_to_stderr();
+    let _log = logging::to_stderr();
     let command = Command::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -77,17 +78,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// `NARROWS_LOG` is a filter such as `narrows=debug`.
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("NARROWS_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,narrows=info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
 }
 
 async fn run(action: Action) -> Result<()> {

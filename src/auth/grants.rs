@@ -27,6 +27,29 @@ impl Grants {
     pub fn may_write(&self, name: &RelationName) -> bool {
         matches_any(&self.write, name)
     }
+
+    /// Every relation of a schema, those to come as well.
+    pub fn may_read_all_of(&self, schema: &str) -> bool {
+        self.read.iter().any(|glob| covers(glob, schema))
+    }
+
+    pub fn may_write_all_of(&self, schema: &str) -> bool {
+        self.write.iter().any(|glob| covers(glob, schema))
+    }
+
+    /// Could a relation of this schema be one that may be written?
+    pub fn may_write_something_in(&self, schema: &str) -> bool {
+        self.write.iter().any(|glob| {
+            let before = glob.split('.').next().unwrap_or(glob);
+            glob.starts_with('*') || before.contains('*') || before == schema
+        })
+    }
+}
+
+/// `*`, `*.*`, `shop.*`, `sh*`: whatever the relation is called.
+fn covers(glob: &str, schema: &str) -> bool {
+    glob.strip_suffix('*')
+        .is_some_and(|front| matches(&format!("{front}*"), &format!("{schema}.")))
 }
 
 fn matches_any(globs: &[String], name: &RelationName) -> bool {
@@ -61,6 +84,22 @@ pub fn matches(glob: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_schema_is_covered_by_what_any_name_in_it_matches() {
+        for (glob, covered) in [
+            ("*", true),
+            ("*.*", true),
+            ("shop.*", true),
+            ("sh*", true),
+            ("shop.o*", false),
+            ("shop.orders", false),
+            ("*.orders", false),
+            ("lake.*", false),
+        ] {
+            assert_eq!(covers(glob, "shop"), covered, "{glob}");
+        }
+    }
 
     #[test]
     fn globs_match_whole_names() {

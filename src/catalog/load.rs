@@ -14,15 +14,33 @@ use crate::sources::{Source, Table};
 /// Longer than a source may take to say what it holds.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// One catalog of all sources, read at the same time. A source that cannot be
-/// read keeps the tables that `previous` knew, and its status says why.
+/// One catalog of these sources, read at the same time, and of what `previous`
+/// knew of others. A source that cannot be read keeps the tables that `previous`
+/// knew, and its status says why.
 pub async fn load(sources: &[Arc<dyn Source>], previous: &Catalog) -> Catalog {
     let readings = join_all(sources.iter().map(|source| read(source.as_ref()))).await;
     let mut catalog = Catalog::default();
+    let others = previous
+        .sources
+        .iter()
+        .filter(|status| !sources.iter().any(|source| *source.name() == status.name));
+    for status in others {
+        keep(&mut catalog, status, previous);
+    }
     for (source, reading) in sources.iter().zip(readings) {
         add(&mut catalog, source.as_ref(), reading, previous);
     }
+    catalog.sources.sort_by(|a, b| a.name.cmp(&b.name));
     catalog
+}
+
+fn keep(catalog: &mut Catalog, status: &SourceStatus, previous: &Catalog) {
+    for (name, schema) in &previous.schemas {
+        if schema.source.as_ref() == Some(&status.name) {
+            catalog.schemas.insert(name.clone(), schema.clone());
+        }
+    }
+    catalog.sources.push(status.clone());
 }
 
 struct Reading {

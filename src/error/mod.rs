@@ -43,6 +43,8 @@ struct Inner {
     hint: Option<String>,
     /// 1-based character offset into the client's statement.
     position: Option<usize>,
+    /// Further fields as a source reported them: schema, table, constraint …
+    fields: Vec<(u8, String)>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -54,6 +56,7 @@ impl Error {
             detail: None,
             hint: None,
             position: None,
+            fields: Vec::new(),
             cause: None,
         }))
     }
@@ -99,6 +102,12 @@ impl Error {
         self
     }
 
+    /// A further field of a source's report: its code (section 55.8) and value.
+    pub fn with_field(mut self, code: u8, value: impl Into<String>) -> Self {
+        self.0.fields.push((code, value.into()));
+        self
+    }
+
     pub fn with_cause(
         mut self,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -125,6 +134,10 @@ impl Error {
 
     pub fn position(&self) -> Option<usize> {
         self.0.position
+    }
+
+    pub fn fields(&self) -> &[(u8, String)] {
+        &self.0.fields
     }
 
     pub fn blame(&self) -> Blame {
@@ -160,6 +173,7 @@ impl Error {
         copy.0.detail = self.0.detail.clone();
         copy.0.hint = self.0.hint.clone();
         copy.0.position = self.0.position;
+        copy.0.fields = self.0.fields.clone();
         copy.0.cause = std::error::Error::source(self).map(|cause| cause.to_string().into());
         copy
     }

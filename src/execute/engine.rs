@@ -13,6 +13,7 @@ use super::{explain, physical, state};
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
 use crate::error::Result;
+use crate::names::SourceName;
 use crate::plan::{self, Planned, Statement};
 use crate::pushdown::Mode;
 use crate::semantics::SessionVars;
@@ -27,6 +28,7 @@ pub struct Engine {
     config: Arc<Config>,
     sources: Vec<Arc<dyn Source>>,
     catalog: Arc<ArcSwap<Catalog>>,
+    refreshing: tokio::sync::Mutex<()>,
     /// Functions, rules and limits; sessions copy it and set their own options.
     state: SessionState,
 }
@@ -57,6 +59,7 @@ impl Engine {
             config,
             sources,
             catalog,
+            refreshing: tokio::sync::Mutex::default(),
             state,
         });
         tokio::spawn(keep_fresh(Arc::downgrade(&engine)));
@@ -72,10 +75,30 @@ impl Engine {
         self.catalog.load_full()
     }
 
-    /// Reads the metadata of all sources again.
-    pub async fn refresh(&self) {
-        let fresh = catalog::load(&self.sources, &self.catalog()).await;
+    pub fn source(&self, name: &str) -> Option<&Arc<dyn Source>> {
+        self.sources
+            .iter()
+            .find(|source| source.name().as_str() == name)
+    }
+
+    /// Reads the metadata of one source again, or of all.
+    pub async fn refresh(&self, only: Option<&str>) {
+        let chosen: Vec<_> = self
+            .sources
+            .iter()
+            .filter(|source| only.is_none_or(|name| source.name().as_str() == name))
+            .cloned()
+            .collect();
+        // one after the other: an older reading must not replace a newer one
+        let _turn = self.refreshing.lock().await;
+        let fresh = catalog::load(&chosen, &self.catalog()).await;
         self.catalog.store(Arc::new(fresh));
+    }
+
+    /// In the background: something at the source was defined or dropped.
+    pub fn refresh_soon(self: &Arc<Self>, source: &SourceName) {
+        let (engine, source) = (self.clone(), source.clone());
+        tokio::spawn(async move { engine.refresh(Some(source.as_str())).await });
     }
 
     pub fn session(self: &Arc<Self>, vars: SessionVars) -> EngineSession {
@@ -100,7 +123,7 @@ async fn keep_fresh(engine: std::sync::Weak<Engine>) {
         drop(strong);
         tokio::time::sleep(if broken { RETRY.min(ttl) } else { ttl }).await;
         if let Some(strong) = engine.upgrade() {
-            strong.refresh().await;
+            strong.refresh(None).await;
         }
     }
 }

@@ -34,6 +34,8 @@ pub use parse::{Statement, parse};
 pub enum Route {
     CatalogOnly,
     Federated,
+    /// To one Postgres source, as it was written.
+    Relay,
 }
 
 impl Route {
@@ -41,6 +43,7 @@ impl Route {
         match self {
             Route::CatalogOnly => "catalog only",
             Route::Federated => "federated",
+            Route::Relay => "relay",
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum Answer {
     Copy(Running, CopyOptions),
     /// No rows; the command tag.
     Done(String),
+    /// The source answers.
+    Relay(Arc<Prepared>),
     Empty,
 }
 
@@ -80,7 +82,7 @@ pub fn ends_transaction(parsed: &Parsed) -> bool {
             statement.command,
             Command::Commit(_) | Command::Rollback(_) | Command::RollbackTo(_)
         ),
-        Parsed::Query(_) => false,
+        Parsed::Query(_) | Parsed::Relay(_) => false,
     }
 }
 
@@ -93,6 +95,7 @@ impl Session {
     ) -> Result<Answer> {
         match &prepared.parsed {
             Parsed::Empty => Ok(Answer::Empty),
+            Parsed::Relay(_) => Ok(Answer::Relay(prepared.clone())),
             Parsed::Query(statement) => self
                 .run_query(statement, prepared, parameters)
                 .await
@@ -116,6 +119,7 @@ impl Session {
         let Some(state) = &prepared.plan else {
             return Err(Error::internal("a query without a plan"));
         };
+        self.refresh_vars();
         let current = Arc::ptr_eq(&state.catalog, &self.engine.engine().catalog())
             && state.settings == self.settings.shown();
         let again;
@@ -129,6 +133,10 @@ impl Session {
                 ));
             }
             &again
+        };
+        self.last_route = match prepared.reason.as_str() {
+            "" => planned.route.name().to_string(),
+            reason => format!("{}: {reason}", planned.route.name()),
         };
         let rows = self.engine.run(planned, parameters).await?;
         Ok(Running {
@@ -247,7 +255,9 @@ impl Session {
                 done("SET")
             }
             Command::SetTransaction(modes) => {
-                self.require_block("SET TRANSACTION");
+                if self.require_block("SET TRANSACTION") {
+                    self.tell_sources(&statement.text).await?;
+                }
                 self.set_modes(modes)?;
                 done("SET")
             }
@@ -259,7 +269,10 @@ impl Session {
                 done("SET")
             }
             Command::SetConstraints => {
-                self.require_block("SET CONSTRAINTS");
+                if self.require_block("SET CONSTRAINTS") {
+                    self.tell_sources(&statement.text).await?;
+                    self.transaction.constraints.push(statement.text.clone());
+                }
                 done("SET CONSTRAINTS")
             }
             Command::SetAuthorization(user) => {
@@ -279,20 +292,25 @@ impl Session {
                 self.begin(modes)?;
                 done(tag)
             }
-            Command::Commit(chain) => self.commit_command(*chain),
-            Command::Rollback(chain) => self.roll_back_command(*chain),
+            Command::Commit(chain) => self.commit_command(*chain).await,
+            Command::Rollback(chain) => self.roll_back_command(*chain).await,
             Command::Savepoint(name) => {
                 self.need_block("SAVEPOINT")?;
+                self.tell_sources(&statement.text).await?;
                 self.transaction.savepoint(name, self.settings.snapshot());
                 done("SAVEPOINT")
             }
             Command::Release(name) => {
                 self.need_block("RELEASE SAVEPOINT")?;
+                self.transaction.check_savepoint(name)?;
+                self.tell_sources(&statement.text).await?;
                 self.transaction.release(name)?;
                 done("RELEASE")
             }
             Command::RollbackTo(name) => {
                 self.need_block("ROLLBACK TO SAVEPOINT")?;
+                self.transaction.check_savepoint(name)?;
+                self.tell_sources(&statement.text).await?;
                 let (snapshot, depth) = self.transaction.roll_back_to(name)?;
                 self.settings.restore(snapshot);
                 self.portals.roll_back(depth);
@@ -336,15 +354,45 @@ impl Session {
                 done("CLOSE CURSOR")
             }
             Command::Close(None) => {
+                self.tell_sources("CLOSE ALL").await?;
                 self.portals.clear();
                 done("CLOSE CURSOR ALL")
             }
             Command::Discard(target) => self.discard(*target),
+            Command::Refresh(source) => {
+                self.refresh(source.as_deref()).await?;
+                done("CALL")
+            }
             // accepting it would promise messages that never come
             Command::Listen => Err(Error::unsupported("LISTEN is not supported")),
             Command::Notify => Err(Error::unsupported("NOTIFY is not supported")),
             Command::Unlisten => done("UNLISTEN"),
             Command::CopyOut { query, options } => self.copy_out(query, options, statement).await,
+        }
+    }
+
+    /// Reads metadata again; 42704 for a source that is not declared, its own
+    /// error for one that cannot be read.
+    async fn refresh(&mut self, source: Option<&str>) -> Result<()> {
+        let engine = self.engine.engine().clone();
+        if let Some(name) = source
+            && engine.source(name).is_none()
+        {
+            return Err(Error::new(
+                SqlState::UNDEFINED_OBJECT,
+                format!("source \"{name}\" does not exist"),
+            ));
+        }
+        engine.refresh(source).await;
+        let catalog = engine.catalog();
+        let failed = catalog
+            .sources
+            .iter()
+            .filter(|status| source.is_none_or(|name| status.name.as_str() == name))
+            .find_map(|status| status.error.as_ref());
+        match failed {
+            Some(error) => Err(error.duplicate()),
+            None => Ok(()),
         }
     }
 
@@ -360,6 +408,7 @@ impl Session {
                 self.portals.clear();
                 self.prepared.clear();
                 self.settings.reset_all();
+                self.detach_all();
                 "DISCARD ALL"
             }
             Discard::Plans => "DISCARD PLANS",

@@ -71,9 +71,9 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn commit_command(&mut self, chain: Chain) -> Result<Answer> {
+    pub(super) async fn commit_command(&mut self, chain: Chain) -> Result<Answer> {
         if self.status() == Status::Failed {
-            return self.roll_back_command(chain);
+            return self.roll_back_command(chain).await;
         }
         let modes = self.chained_modes(chain, "COMMIT")?;
         if !self.in_block() {
@@ -82,12 +82,16 @@ impl Session {
                 "there is no transaction in progress",
             );
         }
+        if let Err(error) = self.commit_sources().await {
+            self.roll_back();
+            return Err(error);
+        }
         self.commit();
         self.chain(modes)?;
         Ok(Answer::Done("COMMIT".into()))
     }
 
-    pub(super) fn roll_back_command(&mut self, chain: Chain) -> Result<Answer> {
+    pub(super) async fn roll_back_command(&mut self, chain: Chain) -> Result<Answer> {
         let modes = self.chained_modes(chain, "ROLLBACK")?;
         if !self.in_block() {
             self.warn(
@@ -95,6 +99,7 @@ impl Session {
                 "there is no transaction in progress",
             );
         }
+        self.roll_back_sources().await;
         self.roll_back();
         self.chain(modes)?;
         Ok(Answer::Done("ROLLBACK".into()))

@@ -58,6 +58,8 @@ pub enum Command {
     /// `None`: ALL.
     Close(Option<String>),
     Discard(Discard),
+    /// CALL narrows.refresh; `None`: every source.
+    Refresh(Option<String>),
     Listen,
     Unlisten,
     Notify,

@@ -12,6 +12,7 @@ mod lexer;
 mod portals;
 mod prepare_execute;
 mod prepared;
+mod relay;
 mod set;
 mod settings;
 mod statements;
@@ -20,17 +21,19 @@ mod transaction;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use datafusion::scalar::ScalarValue;
 
 pub use answer::{Answer, Running, Tag};
 pub use commands::{CopyFormat, CopyOptions, ForceQuote, Hold};
 pub use portals::{Format, Portal};
 pub use prepared::{Parsed, Prepared};
+pub use relay::{Attached, RelayPrepared, Relayed};
 pub use settings::{SERVER_VERSION, Scope};
 pub use transaction::Status;
 
 use crate::auth::grants::Grants;
+use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
 use crate::execute::{Engine, EngineSession};
 use crate::plan;
@@ -38,6 +41,7 @@ use crate::semantics::SessionVars;
 use crate::types::PgType;
 use crate::types::text::OutputStyle;
 use portals::{Portals, Progress};
+use relay::Relays;
 use prepared::{PlanState, PreparedStatements, SessionStatement};
 use settings::Settings;
 use transaction::{State, Transaction};
@@ -66,6 +70,14 @@ pub struct Session {
     transaction: Transaction,
     prepared: PreparedStatements,
     portals: Portals,
+    relays: Relays,
+    /// Why the statement that was read last goes the way it goes.
+    route_reason: String,
+    /// How the statement that ran last went.
+    last_route: String,
+    statement_start: DateTime<Utc>,
+    /// search_path as it was read last, of which settings and which catalog.
+    path: Option<(u64, Arc<Catalog>, Arc<[String]>)>,
     notices: Vec<Notice>,
 }
 
@@ -104,6 +116,11 @@ impl Session {
             transaction: Transaction::default(),
             prepared: PreparedStatements::default(),
             portals: Portals::default(),
+            relays: Relays::default(),
+            route_reason: String::new(),
+            last_route: "none".into(),
+            statement_start: Utc::now(),
+            path: None,
             notices: Vec::new(),
             identity,
         }
@@ -183,6 +200,12 @@ impl Session {
             counted = range.start;
             let shift = |error: Error| shifted(error, characters);
             let text = &sql[range];
+            if statements::may_be_of_a_source(text)
+                && let Some(relayed) = self.read_relay(text, characters).map_err(shift)?
+            {
+                statements.push(relayed);
+                continue;
+            }
             match statements::recognize(text).map_err(shift)? {
                 Some(command) => statements.push(Parsed::Session(SessionStatement {
                     command,
@@ -218,20 +241,32 @@ impl Session {
         ))
     }
 
-    /// A statement starts: it is in a transaction, if only an implicit one, and
-    /// the engine sees the session as it is now.
+    /// A statement starts: it is in a transaction, if only an implicit one.
     pub fn start_statement(&mut self) {
         if matches!(self.transaction.state, State::Idle) {
             self.transaction.begin_implicit(self.settings.snapshot());
         }
-        self.refresh_vars();
+        self.statement_start = Utc::now();
     }
 
     /// `public` stands for every source's schema where none is called so: a
     /// client that has set no path finds all tables by their bare names.
     fn search_path(&mut self) -> Arc<[String]> {
-        let path = self.settings.search_path(&self.identity.user);
         let catalog = self.engine.engine().catalog();
+        let version = self.settings.version();
+        if let Some((known_version, known, path)) = &self.path
+            && *known_version == version
+            && Arc::ptr_eq(known, &catalog)
+        {
+            return path.clone();
+        }
+        let path = self.expanded_path(&catalog);
+        self.path = Some((version, catalog, path.clone()));
+        path
+    }
+
+    fn expanded_path(&mut self, catalog: &Catalog) -> Arc<[String]> {
+        let path = self.settings.search_path(&self.identity.user);
         if catalog.schemas.contains_key("public") || !path.iter().any(|name| name == "public") {
             return path;
         }
@@ -245,6 +280,7 @@ impl Session {
         schemas.into()
     }
 
+    /// The engine sees the session as it is now.
     fn refresh_vars(&mut self) {
         let vars = SessionVars {
             user: self.identity.user.clone(),
@@ -253,23 +289,38 @@ impl Session {
             search_path: self.search_path(),
             settings: self.settings.shown(),
             transaction_start: self.transaction.started,
-            statement_start: Utc::now(),
+            statement_start: self.statement_start,
             grants: self.identity.grants.clone(),
         };
         self.engine.set_vars(vars);
     }
 
-    /// The message ended well: an implicit transaction commits.
-    pub fn end_implicit(&mut self) {
-        if matches!(self.transaction.state, State::Implicit(_)) {
-            self.commit();
+    /// The statements of a message that follow are one implicit transaction.
+    pub fn share_implicit(&mut self, shared: bool) {
+        self.transaction.shared = shared;
+    }
+
+    /// The message ended well: an implicit transaction commits, at the sources too.
+    pub async fn end_implicit(&mut self) -> Result<()> {
+        if !matches!(self.transaction.state, State::Implicit(_)) {
+            return Ok(());
         }
+        if self.transaction.shared {
+            self.commit_sources().await?;
+        }
+        self.commit();
+        Ok(())
     }
 
     /// A statement failed: an implicit transaction is undone, a block waits for its end.
-    pub fn fail(&mut self) {
+    pub async fn fail(&mut self) {
         match self.transaction.state {
-            State::Implicit(_) => self.roll_back(),
+            State::Implicit(_) => {
+                if self.transaction.shared {
+                    self.roll_back_sources().await;
+                }
+                self.roll_back();
+            }
             _ => self.transaction.fail(),
         }
     }
@@ -294,7 +345,9 @@ impl Session {
         parsed: Parsed,
         declared: Vec<Option<PgType>>,
     ) -> Result<Arc<Prepared>> {
+        let parsed = self.follow(parsed);
         let (parameters, columns, plan) = match &parsed {
+            Parsed::Relay(relayed) => return self.prepare_relay(relayed.clone(), &declared),
             Parsed::Empty => (Vec::new(), None, None),
             Parsed::Session(statement) => {
                 let parameters = self.command_parameters(statement, declared).await?;
@@ -313,6 +366,8 @@ impl Session {
             parameters,
             columns,
             plan,
+            relay: None,
+            reason: std::mem::take(&mut self.route_reason),
         }))
     }
 
@@ -321,6 +376,7 @@ impl Session {
         statement: &plan::Statement,
         declared: Vec<Option<PgType>>,
     ) -> Result<PlanState> {
+        self.refresh_vars();
         let catalog = self.engine.engine().catalog();
         let settings = self.settings.shown();
         let planned = self.engine.plan(statement, &declared).await?;

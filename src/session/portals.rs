@@ -8,7 +8,8 @@ use datafusion::scalar::ScalarValue;
 
 use super::commands::Hold;
 use super::cursor::RowCursor;
-use super::prepared::Prepared;
+use super::prepared::{Parsed, Prepared};
+use super::relay::Relayed;
 use crate::error::{Error, Result, SqlState};
 
 /// How values travel: the protocol's format codes.
@@ -37,6 +38,27 @@ pub struct Portal {
     pub hold: Hold,
     /// Savepoints that were open when it was made; it ends when one of them is rolled back.
     pub depth: usize,
+}
+
+impl Portal {
+    /// A cursor that a source holds.
+    pub fn declared(relayed: Arc<Relayed>, hold: Hold, depth: usize) -> Self {
+        Portal {
+            prepared: Arc::new(Prepared {
+                parsed: Parsed::Relay(relayed),
+                parameters: Vec::new(),
+                columns: None,
+                plan: None,
+                relay: None,
+                reason: String::new(),
+            }),
+            parameters: Vec::new(),
+            formats: Vec::new(),
+            progress: Progress::Finished,
+            hold,
+            depth,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -110,6 +110,7 @@ impl Session {
                 "syntax error in EXECUTE",
             ));
         };
+        self.refresh_vars();
         let planned = self.engine.plan(&statement, &[]).await?;
         let rows = self.engine.run(&planned, Vec::new()).await?;
         let mut cursor = RowCursor::stream(rows.schema, rows.stream);

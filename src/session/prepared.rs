@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::commands::Command;
+use super::relay::{RelayPrepared, Relayed};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
 use crate::plan::{self, Planned};
@@ -18,6 +19,8 @@ pub enum Parsed {
     Empty,
     Session(SessionStatement),
     Query(plan::Statement),
+    /// Runs on one source as it was written.
+    Relay(Arc<Relayed>),
 }
 
 #[derive(Debug, Clone)]
@@ -37,6 +40,9 @@ pub struct Prepared {
     /// The result's columns; `None`: it returns no rows.
     pub columns: Option<SchemaRef>,
     pub plan: Option<PlanState>,
+    pub relay: Option<RelayPrepared>,
+    /// Why it goes the way it goes: SHOW narrows.last_route.
+    pub reason: String,
 }
 
 /// A plan and what it was made under; it is made again when that changed.

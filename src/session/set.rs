@@ -70,6 +70,9 @@ impl Session {
     }
 
     fn shown_value(&self, name: &str) -> Result<String> {
+        if name.eq_ignore_ascii_case("narrows.last_route") {
+            return Ok(self.last_route.clone());
+        }
         Ok(self.settings.show(name)?.to_string())
     }
 

@@ -18,7 +18,11 @@ pub enum Status {
 #[derive(Debug)]
 pub struct Transaction {
     pub state: State,
+    /// Several statements of one message are in the implicit transaction.
+    pub shared: bool,
     savepoints: Vec<(String, Snapshot)>,
+    /// SET CONSTRAINTS, for sources that take part later.
+    pub constraints: Vec<String>,
     pub started: DateTime<Utc>,
 }
 
@@ -35,7 +39,9 @@ impl Default for Transaction {
     fn default() -> Self {
         Transaction {
             state: State::Idle,
+            shared: false,
             savepoints: Vec::new(),
+            constraints: Vec::new(),
             started: Utc::now(),
         }
     }
@@ -66,6 +72,7 @@ impl Transaction {
     /// Over; what a rollback restores.
     pub fn end(&mut self) -> Option<Snapshot> {
         self.savepoints.clear();
+        self.constraints.clear();
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Idle => None,
             State::Implicit(snapshot) | State::Block(snapshot) | State::Failed(snapshot) => {
@@ -87,6 +94,16 @@ impl Transaction {
         }
     }
 
+    /// Savepoints that are open, the oldest first.
+    pub fn savepoint_names(&self) -> impl Iterator<Item = &str> {
+        self.savepoints.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Is the implicit transaction that of several statements of one message?
+    pub fn is_shared(&self) -> bool {
+        matches!(self.state, State::Implicit(_)) && self.shared
+    }
+
     /// 1 in a transaction, one more for each savepoint.
     pub fn depth(&self) -> usize {
         1 + self.savepoints.len()
@@ -94,6 +111,10 @@ impl Transaction {
 
     pub fn savepoint(&mut self, name: &str, snapshot: Snapshot) {
         self.savepoints.push((name.to_string(), snapshot));
+    }
+
+    pub fn check_savepoint(&self, name: &str) -> Result<()> {
+        self.find(name).map(|_| ())
     }
 
     pub fn release(&mut self, name: &str) -> Result<()> {

@@ -60,6 +60,11 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// 08001 with the source's name where it cannot be reached. A single table
     /// that cannot be read is a `Table` whose `state` says why, not an error.
     async fn discover(&self) -> Result<Vec<Table>>;
+
+    /// The source as one that statements can be relayed to.
+    fn as_postgres(&self) -> Option<&postgres::PostgresSource> {
+        None
+    }
 }
 
 /// A relation of a source as clients see it.

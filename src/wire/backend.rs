@@ -210,7 +210,42 @@ impl Outbox {
                 error.detail(),
                 error.hint(),
                 error.position(),
+                error.fields(),
             );
+        });
+    }
+
+    /// A source's report as it is, but for the position, which is one in the
+    /// client's text.
+    pub fn relayed_report<'a>(
+        &mut self,
+        kind: u8,
+        fields: impl Iterator<Item = (u8, &'a [u8])>,
+        position: impl Fn(usize) -> usize,
+    ) {
+        self.message(kind, |out| {
+            for (code, value) in fields {
+                out.push(code);
+                let number = std::str::from_utf8(value).ok().and_then(|v| v.parse().ok());
+                match (code, number) {
+                    (b'P', Some(remote)) => {
+                        out.extend_from_slice(position(remote).to_string().as_bytes());
+                    }
+                    _ => out.extend_from_slice(value),
+                }
+                out.push(0);
+            }
+            out.push(0);
+        });
+    }
+
+    /// One row of one text.
+    pub fn text_row(&mut self, text: &str) {
+        self.message(b'D', |out| {
+            out.extend_from_slice(&1u16.to_be_bytes());
+            let length = i32::try_from(text.len()).unwrap_or(i32::MAX);
+            out.extend_from_slice(&length.to_be_bytes());
+            out.extend_from_slice(text.as_bytes());
         });
     }
 
@@ -224,12 +259,14 @@ impl Outbox {
                 None,
                 None,
                 None,
+                &[],
             );
         });
     }
 }
 
-/// The fields of section 55.8; source file, line and routine are never told.
+/// The fields of section 55.8; this server's file, line and routine are never told.
+#[allow(clippy::too_many_arguments)]
 fn report(
     out: &mut Vec<u8>,
     severity: &str,
@@ -238,6 +275,7 @@ fn report(
     detail: Option<&str>,
     hint: Option<&str>,
     position: Option<usize>,
+    further: &[(u8, String)],
 ) {
     for (field, value) in [
         (b'S', Some(severity)),
@@ -255,6 +293,10 @@ fn report(
     if let Some(position) = position {
         out.push(b'P');
         string(out, &position.to_string());
+    }
+    for (code, value) in further {
+        out.push(*code);
+        string(out, value);
     }
     out.push(0);
 }

@@ -10,7 +10,7 @@ use super::channel::{Channel, Lost};
 use super::frontend::{Frontend, RawMessage};
 use super::guard::{Failure, Guard, shutting_down};
 use super::login::Entered;
-use super::{Service, extended, simple};
+use super::{Service, extended, relay, simple};
 use crate::error::Error;
 use crate::session::Session;
 
@@ -21,6 +21,8 @@ pub struct Connection {
     pub cancel: CancelHandle,
     /// After an error of the extended protocol everything up to Sync is dropped.
     pub skipping: bool,
+    /// What sources still owe to messages that were passed on.
+    pub relay: relay::Pipeline,
 }
 
 pub async fn run(service: Arc<Service>, entered: Entered) {
@@ -30,9 +32,10 @@ pub async fn run(service: Arc<Service>, entered: Entered) {
         session: entered.session,
         cancel: entered.cancel,
         skipping: false,
+        relay: relay::Pipeline::default(),
     };
     match connection.serve().await {
-        Failure::Closed => {}
+        Failure::Closed | Failure::Told(_) => {}
         Failure::Statement(error) | Failure::Fatal(error) => {
             connection.channel.out.error(&error, Severity::Fatal);
             // a client that does not read cannot hold up the end
@@ -95,21 +98,21 @@ impl Connection {
             Ok(Frontend::Query(sql)) => return self.query(&sql).await,
             Ok(Frontend::FunctionCall) => {
                 let error = Error::unsupported("function calls by message are not supported");
-                self.failed(&error);
+                self.failed(&error).await;
                 return self.ready().await;
             }
-            Ok(Frontend::Sync) => {
-                self.skipping = false;
-                self.session.end_implicit();
-                return self.ready().await;
-            }
-            Ok(Frontend::Flush) => return self.flush().await,
+            Ok(Frontend::Sync) => return self.sync().await,
+            Ok(Frontend::Flush) => match relay::settle_before(self, None).await {
+                Ok(()) => return self.flush().await,
+                Err(failure) => Err(failure),
+            },
             Ok(message) => extended::handle(self, message).await,
             Err(error) => Err(Failure::Statement(error)),
         };
         match handled {
-            Err(Failure::Statement(error)) => {
-                self.failed(&error);
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                self.refused(failure).await?;
                 if extended {
                     // clients that sent Flush, not Sync, wait for it
                     self.skipping = true;
@@ -117,21 +120,52 @@ impl Connection {
                 }
                 self.ready().await
             }
-            other => other,
         }
     }
 
     async fn query(&mut self, sql: &str) -> Result<(), Failure> {
-        match simple::run(self, sql).await {
-            Ok(()) => self.session.end_implicit(),
-            Err(Failure::Statement(error)) => self.failed(&error),
-            Err(failure) => return Err(failure),
+        let mut result = simple::run(self, sql).await;
+        if result.is_ok() {
+            result = self.session.end_implicit().await.map_err(Failure::from);
         }
+        if let Err(failure) = result {
+            self.refused(failure).await?;
+        }
+        self.session.settle();
         self.ready().await
     }
 
-    fn failed(&mut self, error: &Error) {
-        self.session.fail();
+    /// The end of a batch of the extended protocol.
+    async fn sync(&mut self) -> Result<(), Failure> {
+        let mut result = relay::sync(self).await;
+        self.skipping = false;
+        if result.is_ok() {
+            result = self.session.end_implicit().await.map_err(Failure::from);
+        }
+        if let Err(failure) = result {
+            self.refused(failure).await?;
+        }
+        self.session.settle();
+        self.ready().await
+    }
+
+    /// The statement failed and the connection goes on, or it does not.
+    async fn refused(&mut self, failure: Failure) -> Result<(), Failure> {
+        match failure {
+            Failure::Statement(error) => {
+                self.failed(&error).await;
+                Ok(())
+            }
+            Failure::Told(_) => {
+                self.session.fail().await;
+                Ok(())
+            }
+            failure => Err(failure),
+        }
+    }
+
+    async fn failed(&mut self, error: &Error) {
+        self.session.fail().await;
         self.send_notices();
         self.channel.out.error(error, Severity::Error);
     }

@@ -1,11 +1,13 @@
 //! Parse, Bind, Describe, Execute and Close: section 55.2.3 "Extended Query".
 
+use std::sync::Arc;
+
 use super::connection::Connection;
 use super::encode::Format;
 use super::frontend::{Bind, Frontend, Parse, Target, violation};
 use super::guard::Failure;
 use super::portal::{self, Report, Rest};
-use super::{copy, params};
+use super::{copy, params, relay};
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Answer, Parsed, Prepared};
 use crate::types::PgType;
@@ -13,22 +15,15 @@ use crate::types::PgType;
 pub async fn handle(connection: &mut Connection, message: Frontend) -> Result<(), Failure> {
     match message {
         Frontend::Parse(parse) => self::parse(connection, parse).await,
-        Frontend::Bind(bind) => Ok(self::bind(connection, bind)?),
-        Frontend::Describe(target) => Ok(describe(connection, target)?),
+        Frontend::Bind(bind) => self::bind(connection, bind).await,
+        Frontend::Describe(target) => describe(connection, target).await,
         Frontend::Execute { portal, max_rows } => {
             let mut report = Report::new(&connection.session);
             let result = execute(connection, &portal, max_rows, &mut report).await;
             report.log(&result);
             result
         }
-        Frontend::Close(target) => {
-            match target {
-                Target::Statement(name) => connection.session.close_statement(&name),
-                Target::Portal(name) => connection.session.close_portal(&name),
-            }
-            connection.channel.out.close_complete();
-            Ok(())
-        }
+        Frontend::Close(target) => close(connection, target).await,
         _ => Ok(()),
     }
 }
@@ -64,8 +59,14 @@ async fn parse(connection: &mut Connection, parse: Parse) -> Result<(), Failure>
     let prepared = guard
         .run(channel, session.prepare(statement, declared))
         .await?;
+    if prepared.relay.is_some() {
+        relay::parse(connection, &parse.name, &prepared).await?;
+        connection.session.keep_statement(&parse.name, prepared);
+        return Ok(());
+    }
     session.keep_statement(&parse.name, prepared);
-    channel.out.parse_complete();
+    relay::settle_before(connection, None).await?;
+    connection.channel.out.parse_complete();
     Ok(())
 }
 
@@ -74,10 +75,28 @@ fn declared(oid: u32) -> Option<PgType> {
     (oid != 0 && oid != PgType::UNKNOWN.oid).then(|| PgType::new(oid, -1))
 }
 
-fn bind(connection: &mut Connection, bind: Bind) -> Result<()> {
+async fn bind(connection: &mut Connection, bind: Bind) -> Result<(), Failure> {
     let session = &mut connection.session;
     let prepared = session.prepared_statement(&bind.statement)?;
     session.check_not_failed(&prepared.parsed)?;
+    if bind.portal.is_empty() {
+        session.close_portal("");
+    }
+    if prepared.relay.is_some() {
+        session.start_statement();
+        return relay::bind(connection, &prepared, &bind).await;
+    }
+    bind_here(connection, prepared, bind)?;
+    relay::settle_before(connection, None).await?;
+    connection.channel.out.bind_complete();
+    Ok(())
+}
+
+fn bind_here(connection: &mut Connection, prepared: Arc<Prepared>, bind: Bind) -> Result<()> {
+    let session = &mut connection.session;
+    let statement = bind.statement.as_str();
+    let portal = bind.portal.as_str();
+    let bind = bind.values()?;
     let expected = prepared.parameters.len();
     let given = bind.parameters.len();
     let formats = bind.parameter_formats.len();
@@ -88,8 +107,7 @@ fn bind(connection: &mut Connection, bind: Bind) -> Result<()> {
     }
     if given != expected {
         return Err(violation(format!(
-            "bind message supplies {given} parameters, but prepared statement \"{}\" requires {expected}",
-            bind.statement
+            "bind message supplies {given} parameters, but prepared statement \"{statement}\" requires {expected}"
         )));
     }
     session.start_statement();
@@ -105,12 +123,7 @@ fn bind(connection: &mut Connection, bind: Bind) -> Result<()> {
         })
         .collect::<Result<Vec<_>>>()?;
     let formats = result_formats(&prepared, &bind.result_formats)?;
-    if bind.portal.is_empty() {
-        session.close_portal("");
-    }
-    session.bind(&bind.portal, prepared, parameters, formats)?;
-    connection.channel.out.bind_complete();
-    Ok(())
+    session.bind(portal, prepared, parameters, formats)
 }
 
 fn format_at(codes: &[i16], position: usize) -> Format {
@@ -147,12 +160,19 @@ fn result_formats(prepared: &Prepared, codes: &[i16]) -> Result<Vec<Format>> {
         .collect())
 }
 
-fn describe(connection: &mut Connection, target: Target) -> Result<()> {
+async fn describe(connection: &mut Connection, target: Target) -> Result<(), Failure> {
+    let prepared = match &target {
+        Target::Statement(name) => connection.session.prepared_statement(name)?,
+        Target::Portal(name) => connection.session.portal(name)?.prepared.clone(),
+    };
+    if prepared.relay.is_some() {
+        return relay::describe(connection, &prepared, &target).await;
+    }
+    relay::settle_before(connection, None).await?;
     let session = &mut connection.session;
     let out = &mut connection.channel.out;
     match target {
-        Target::Statement(name) => {
-            let prepared = session.prepared_statement(&name)?;
+        Target::Statement(_) => {
             out.parameter_description(&prepared.parameters);
             match &prepared.columns {
                 Some(schema) => {
@@ -172,12 +192,39 @@ fn describe(connection: &mut Connection, target: Target) -> Result<()> {
     Ok(())
 }
 
+async fn close(connection: &mut Connection, target: Target) -> Result<(), Failure> {
+    match target {
+        Target::Statement(name) => {
+            connection.session.close_statement(&name);
+            relay::settle_before(connection, None).await?;
+        }
+        Target::Portal(name) => {
+            let relayed = match connection.session.portal(&name) {
+                Ok(portal) => portal.prepared.relay.is_some(),
+                Err(_) => false,
+            };
+            if relayed && relay::close_portal(connection, &name)? {
+                return Ok(());
+            }
+            connection.session.close_portal(&name);
+            relay::settle_before(connection, None).await?;
+        }
+    }
+    connection.channel.out.close_complete();
+    Ok(())
+}
+
 async fn execute(
     connection: &mut Connection,
     name: &str,
     max_rows: i32,
     report: &mut Report,
 ) -> Result<(), Failure> {
+    let prepared = connection.session.portal(name)?.prepared.clone();
+    if prepared.relay.is_some() {
+        return relay::execute(connection, &prepared, name, max_rows);
+    }
+    relay::settle_before(connection, None).await?;
     let guard = connection.guard();
     let Connection {
         channel, session, ..

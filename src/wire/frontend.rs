@@ -39,9 +39,24 @@ pub struct Parse {
 pub struct Bind {
     pub portal: String,
     pub statement: String,
+    /// Formats and values, unread: a source that they are for reads them itself.
+    pub rest: Bytes,
+}
+
+#[derive(Debug)]
+pub struct BindValues {
     pub parameter_formats: Vec<i16>,
     pub parameters: Vec<Option<Bytes>>,
     pub result_formats: Vec<i16>,
+}
+
+impl Bind {
+    pub fn values(&self) -> Result<BindValues> {
+        let mut body = Body(self.rest.clone());
+        let values = body.bind_values()?;
+        body.end()?;
+        Ok(values)
+    }
 }
 
 #[derive(Debug)]
@@ -68,7 +83,13 @@ impl RawMessage {
         let message = match self.kind {
             b'Q' => Frontend::Query(body.text()?),
             b'P' => Frontend::Parse(body.parse()?),
-            b'B' => Frontend::Bind(body.bind()?),
+            b'B' => {
+                return Ok(Frontend::Bind(Bind {
+                    portal: body.text()?,
+                    statement: body.text()?,
+                    rest: body.rest(),
+                }));
+            }
             b'D' => Frontend::Describe(body.target("DESCRIBE")?),
             b'C' => Frontend::Close(body.target("CLOSE")?),
             b'E' => Frontend::Execute {
@@ -205,18 +226,14 @@ impl Body {
         Ok(Parse { name, query, types })
     }
 
-    fn bind(&mut self) -> Result<Bind> {
-        let portal = self.text()?;
-        let statement = self.text()?;
+    fn bind_values(&mut self) -> Result<BindValues> {
         let parameter_formats = self.formats()?;
         let count = self.count()?;
         let mut parameters = Vec::with_capacity(count.min(self.0.len() / 4));
         for _ in 0..count {
             parameters.push(self.sized()?);
         }
-        Ok(Bind {
-            portal,
-            statement,
+        Ok(BindValues {
             parameter_formats,
             parameters,
             result_formats: self.formats()?,
@@ -267,11 +284,15 @@ mod tests {
     use super::*;
 
     fn decode(kind: u8, body: &[u8]) -> Result<Frontend> {
-        RawMessage {
+        let message = RawMessage {
             kind,
             body: Bytes::copy_from_slice(body),
         }
-        .decode()
+        .decode()?;
+        if let Frontend::Bind(bind) = &message {
+            bind.values()?;
+        }
+        Ok(message)
     }
 
     fn state(kind: u8, body: &[u8]) -> SqlState {
@@ -316,6 +337,7 @@ mod tests {
             panic!("must decode");
         };
         assert_eq!((bind.portal.as_str(), bind.statement.as_str()), ("p", "s"));
+        let bind = bind.values().expect("valid");
         assert_eq!(bind.parameters, [None, Some(Bytes::from_static(b"a"))]);
         assert_eq!(bind.result_formats, [0]);
     }

@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::time::Instant;
@@ -20,6 +21,8 @@ pub enum Failure {
     Statement(Error),
     /// The client reads it, then the connection ends.
     Fatal(Error),
+    /// The client has read it already: a source's own error was handed on.
+    Told(SqlState),
     /// The client is gone.
     Closed,
 }
@@ -46,7 +49,7 @@ impl Guard {
         let work = AssertUnwindSafe(work).catch_unwind();
         tokio::select! {
             biased;
-            failure = self.stopped() => Err(failure),
+            failure = self.stopped(Duration::ZERO) => Err(failure),
             result = work => match result {
                 Ok(result) => result.map_err(Failure::Statement),
                 Err(panic) => Err(Failure::Statement(panicked(panic))),
@@ -60,14 +63,15 @@ impl Guard {
         tokio::select! {
             biased;
             result = channel.flush() => result.map_err(|_| Failure::Closed),
-            failure = self.stopped() => Err(failure),
+            failure = self.stopped(Duration::ZERO) => Err(failure),
         }
     }
 
-    async fn stopped(&self) -> Failure {
+    /// Why the statement must end now; its timeout is `slack` later than said.
+    pub async fn stopped(&self, slack: Duration) -> Failure {
         let timeout = async {
             match self.deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                Some(deadline) => tokio::time::sleep_until(deadline + slack).await,
                 None => std::future::pending().await,
             }
         };

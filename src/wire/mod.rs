@@ -16,6 +16,7 @@ mod guard;
 mod login;
 mod params;
 mod portal;
+mod relay;
 mod simple;
 mod startup;
 

@@ -5,6 +5,7 @@ use super::connection::Connection;
 use super::encode::Format;
 use super::guard::{Failure, Guard};
 use super::portal::{self, Report};
+use super::relay;
 use crate::session::{Answer, Parsed};
 
 pub async fn run(connection: &mut Connection, sql: &str) -> Result<(), Failure> {
@@ -17,6 +18,7 @@ pub async fn run(connection: &mut Connection, sql: &str) -> Result<(), Failure> 
         connection.channel.out.empty_query();
         return Ok(());
     }
+    connection.session.share_implicit(statements.len() > 1);
     for statement in statements {
         let mut report = Report::new(&connection.session);
         let result = one(connection, &guard, statement, &mut report).await;
@@ -52,6 +54,9 @@ async fn one(
         .await?;
     connection.send_notices();
     match answer {
+        Answer::Relay(prepared) => {
+            relay::run_simple(connection, guard, &prepared, report).await?;
+        }
         Answer::Empty => connection.channel.out.empty_query(),
         Answer::Done(tag) => connection.channel.out.command_complete(&tag),
         Answer::Copy(running, options) => {

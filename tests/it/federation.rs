@@ -36,7 +36,7 @@ fn pushing_never_changes_an_answer() {
         for sql in include_str!("../federation/queries.sql").lines() {
             let expected = psql(&fixture.oracle.url, &["-At", "-c", sql]);
             for mode in ["off", "prefer"] {
-                let set = format!("SET narrows.pushdown = {mode}");
+                let set = format!("SET narrows.pushdown = {mode}; SET narrows.route = engine");
                 let actual = psql(&server, &["-Atq", "-c", &set, "-c", sql]);
                 if actual != expected {
                     wrong.push(format!(

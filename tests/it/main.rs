@@ -13,6 +13,7 @@
 mod clients;
 mod federation;
 mod fixture;
+mod relay;
 mod sources;
 mod tidy;
 mod wire;

@@ -23,9 +23,12 @@ type Values = BTreeMap<String, String>;
 pub struct Settings {
     /// What RESET goes back to: the server's defaults and the startup packet.
     boot: Values,
-    session: Values,
+    /// Shared with the snapshots that transactions keep.
+    session: Arc<Values>,
     /// SET LOCAL; on top until the transaction ends.
-    local: Values,
+    local: Arc<Values>,
+    /// Grows with every change.
+    version: u64,
     /// Spellings of names that are not in the table.
     shown: Option<Arc<BTreeMap<String, String>>>,
     style: Option<Arc<OutputStyle>>,
@@ -45,8 +48,8 @@ pub enum Scope {
 /// What a rollback restores.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    session: Values,
-    local: Values,
+    session: Arc<Values>,
+    local: Arc<Values>,
 }
 
 impl Settings {
@@ -54,8 +57,9 @@ impl Settings {
     pub fn new(fixed: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut settings = Settings {
             boot: fixed.into_iter().collect(),
-            session: Values::new(),
-            local: Values::new(),
+            session: Arc::default(),
+            local: Arc::default(),
+            version: 0,
             shown: None,
             style: None,
             path: None,
@@ -78,11 +82,11 @@ impl Settings {
         let (key, text) = self.check(name, value)?;
         match scope {
             Scope::Session => {
-                self.local.remove(&key);
-                self.session.insert(key, text);
+                Arc::make_mut(&mut self.local).remove(&key);
+                Arc::make_mut(&mut self.session).insert(key, text);
             }
             Scope::Transaction => {
-                self.local.insert(key, text);
+                Arc::make_mut(&mut self.local).insert(key, text);
             }
         }
         self.changed();
@@ -100,12 +104,12 @@ impl Settings {
         }
         match scope {
             Scope::Session => {
-                self.local.remove(&key);
-                self.session.remove(&key);
+                Arc::make_mut(&mut self.local).remove(&key);
+                Arc::make_mut(&mut self.session).remove(&key);
             }
             Scope::Transaction => {
                 let value = self.base(&key);
-                self.local.insert(key, value);
+                Arc::make_mut(&mut self.local).insert(key, value);
             }
         }
         self.changed();
@@ -113,8 +117,8 @@ impl Settings {
     }
 
     pub fn reset_all(&mut self) {
-        self.session.clear();
-        self.local.clear();
+        self.session = Arc::default();
+        self.local = Arc::default();
         self.changed();
     }
 
@@ -177,7 +181,7 @@ impl Settings {
                 )
             })
             .collect();
-        for layer in [&self.boot, &self.session, &self.local] {
+        for layer in [&self.boot, &*self.session, &*self.local] {
             all.extend(
                 layer
                     .iter()
@@ -262,7 +266,9 @@ impl Settings {
     }
 
     pub fn restore(&mut self, snapshot: Snapshot) {
-        if self.session == snapshot.session && self.local == snapshot.local {
+        if Arc::ptr_eq(&self.session, &snapshot.session)
+            && Arc::ptr_eq(&self.local, &snapshot.local)
+        {
             return;
         }
         self.session = snapshot.session;
@@ -273,7 +279,7 @@ impl Settings {
     /// The transaction committed: SET LOCAL ends.
     pub fn end_local(&mut self) {
         if !self.local.is_empty() {
-            self.local.clear();
+            self.local = Arc::default();
             self.changed();
         }
     }
@@ -301,7 +307,22 @@ impl Settings {
             .collect()
     }
 
+    /// The same number as before: nothing changed.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// What the client or the server's file gave, by lower-case name; defaults are left out.
+    pub fn given(&self) -> BTreeMap<&str, &str> {
+        [&self.boot, &*self.session, &*self.local]
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect()
+    }
+
     fn changed(&mut self) {
+        self.version += 1;
         self.shown = None;
         self.style = None;
         self.path = None;
@@ -309,7 +330,7 @@ impl Settings {
     }
 
     fn value(&self, key: &str) -> Option<&str> {
-        [&self.local, &self.session, &self.boot]
+        [&*self.local, &*self.session, &self.boot]
             .into_iter()
             .find_map(|layer| layer.get(key))
             .map(String::as_str)

@@ -20,6 +20,27 @@ use prepare::{execute, prepare};
 use set::{reset, set, set_config, show};
 use transaction::{begin, commit, rollback};
 
+/// May `text` be a statement for a source? The session's own ones never are,
+/// but for those that name tables.
+pub fn may_be_of_a_source(text: &str) -> bool {
+    const OWN: &[&str] = &[
+        "set", "reset", "show", "begin", "start", "commit", "end", "rollback", "abort",
+        "savepoint", "release", "prepare", "execute", "deallocate", "fetch", "move", "close",
+        "discard",
+    ];
+    let mut lexer = Lexer::new(text);
+    let Some(first) = lexer.next() else {
+        return false;
+    };
+    if first.kind != Kind::Word {
+        return true;
+    }
+    if first.is_word("select") {
+        return !matches!(recognize(text), Ok(Some(_)));
+    }
+    !OWN.iter().any(|word| first.is_word(word))
+}
+
 /// The command that `text`, one statement, is; `None`: not the session's.
 pub fn recognize(text: &str) -> Result<Option<Command>> {
     // the first word decides; a long statement is not read to its end
@@ -74,11 +95,34 @@ pub fn recognize(text: &str) -> Result<Option<Command>> {
             Command::Notify
         }
         "copy" => return copy_options::recognize(&mut words),
+        "call" => return call(&mut words),
         "select" => return Ok(set_config(&mut words)),
         _ => return Ok(None),
     };
     words.end()?;
     Ok(Some(command))
+}
+
+/// `CALL narrows.refresh('shop')`; other procedures are the sources'.
+fn call(words: &mut Words<'_>) -> Result<Option<Command>> {
+    if !(words.accept("narrows") && words.symbol(".") && words.accept("refresh")) {
+        return Ok(None);
+    }
+    if !words.symbol("(") {
+        return Err(words.unexpected());
+    }
+    let source = match words.symbol(")") {
+        true => None,
+        false => {
+            let name = words.string()?;
+            if !words.symbol(")") {
+                return Err(words.unexpected());
+            }
+            Some(name)
+        }
+    };
+    words.end()?;
+    Ok(Some(Command::Refresh(source)))
 }
 
 fn discard(words: &mut Words<'_>) -> Result<Command> {

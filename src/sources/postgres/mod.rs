@@ -112,4 +112,8 @@ impl Source for PostgresSource {
             .ok_or_else(|| Error::internal("a source was used after its end"))?;
         discover::discover(&this).await
     }
+
+    fn as_postgres(&self) -> Option<&PostgresSource> {
+        Some(self)
+    }
 }

@@ -1,0 +1,151 @@
+//! May this user run this statement on its source? Asked before a statement is
+//! sent there, because the source checks its own role, not the user here.
+
+use super::Relayed;
+use crate::error::{Error, Result, SqlState};
+use crate::names::{RelationName, SourceName};
+use crate::plan::relay::{Analyze, FunctionName, Kind, RelayStatement};
+use crate::session::Session;
+use crate::sources::postgres::PostgresSource;
+
+impl Session {
+    /// 42501 for what the grants or the source's configuration do not give.
+    pub(super) fn allow(&self, statement: &RelayStatement) -> Result<()> {
+        let grants = &self.identity.grants;
+        if let Some(name) = statement.reads.iter().find(|name| !grants.may_read(name)) {
+            return Err(denied(name));
+        }
+        let source = self.postgres(&statement.source)?;
+        if writes(&statement.kind) {
+            if !source.is_writable() {
+                return Err(read_only(&statement.source));
+            }
+            if let Some(name) = statement.writes.iter().find(|name| !grants.may_write(name)) {
+                return Err(denied(name).with_hint("The user needs it in its write list."));
+            }
+            if statement.writes.is_empty() && !self.writes_whole(source) {
+                return Err(Error::new(
+                    SqlState::INSUFFICIENT_PRIVILEGE,
+                    format!("permission denied for source \"{}\"", statement.source),
+                )
+                .with_hint("The user needs every schema of the source in its write list."));
+            }
+        }
+        self.allow_functions(statement, source)
+    }
+
+    /// Functions see with the eyes of the source's role. Whoever may see less
+    /// calls only those that are known to read nothing but their arguments.
+    fn allow_functions(&self, statement: &RelayStatement, source: &PostgresSource) -> Result<()> {
+        if statement.functions.is_empty() || self.has_own_role(source) || self.sees_whole(source) {
+            return Ok(());
+        }
+        match statement
+            .functions
+            .iter()
+            .find(|function| !source.allows_function(function.schema.as_deref(), &function.name))
+        {
+            Some(function) => Err(refused(function, &statement.source)),
+            None => Ok(()),
+        }
+    }
+
+    /// SET narrows.source: the text of statements is not read for names, so the
+    /// user must be one who may see the whole source.
+    pub(super) fn allow_verbatim(&self, name: &SourceName) -> Result<()> {
+        let source = self.postgres(name)?;
+        if self.has_own_role(source) || self.sees_whole(source) {
+            return Ok(());
+        }
+        Err(Error::new(
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            format!("permission denied to send statements to source \"{name}\" as they are"),
+        )
+        .with_hint("The user needs every schema of the source in its read list."))
+    }
+
+    pub(super) fn allow_verbatim_write(&self, relayed: &Relayed) -> Result<()> {
+        let source = self.postgres(&relayed.source)?;
+        if !writes(&relayed.kind) {
+            return Ok(());
+        }
+        if !source.is_writable() {
+            return Err(read_only(&relayed.source));
+        }
+        if !self.writes_whole(source) {
+            return Err(Error::new(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("permission denied for source \"{}\"", relayed.source),
+            )
+            .with_hint("The user needs every schema of the source in its write list."));
+        }
+        Ok(())
+    }
+
+    /// Could any statement of this user write there?
+    pub(super) fn may_write_to(&self, name: &SourceName) -> Result<bool> {
+        let source = self.postgres(name)?;
+        let grants = &self.identity.grants;
+        Ok(source.is_writable()
+            && source
+                .mapping()
+                .values()
+                .any(|schema| grants.may_write_something_in(schema)))
+    }
+
+    fn has_own_role(&self, source: &PostgresSource) -> bool {
+        source.relay().role_of(&self.identity.user).is_some()
+    }
+
+    fn sees_whole(&self, source: &PostgresSource) -> bool {
+        let grants = &self.identity.grants;
+        source.offers_all_tables()
+            && source
+                .mapping()
+                .values()
+                .all(|schema| grants.may_read_all_of(schema))
+    }
+
+    fn writes_whole(&self, source: &PostgresSource) -> bool {
+        let grants = &self.identity.grants;
+        source
+            .mapping()
+            .values()
+            .all(|schema| grants.may_write_all_of(schema))
+    }
+}
+
+/// Does it change anything at the source? What a procedure does is not known.
+pub(super) fn writes(kind: &Kind) -> bool {
+    match kind {
+        Kind::Read | Kind::Lock | Kind::CopyOut => false,
+        Kind::Write | Kind::Define | Kind::CopyIn | Kind::Maintain | Kind::Call => true,
+        Kind::Explain { of, analyze } => *analyze == Analyze::Yes && writes(of),
+        Kind::Declare { of, .. } => writes(of),
+    }
+}
+
+fn denied(name: &RelationName) -> Error {
+    Error::new(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("permission denied for table {}", name.relation),
+    )
+}
+
+fn read_only(name: &SourceName) -> Error {
+    Error::new(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("source \"{name}\" is not writable"),
+    )
+    .with_hint("Set writable = true in its section of the catalog file.")
+}
+
+fn refused(function: &FunctionName, source: &SourceName) -> Error {
+    Error::new(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("permission denied for function {function}"),
+    )
+    .with_hint(format!(
+        "It could read what the user may not: allow it in the functions of source \"{source}\", or give the user a role of its own there."
+    ))
+}

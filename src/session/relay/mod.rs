@@ -1,0 +1,284 @@
+//! Statements that run on one Postgres source as they were written: which
+//! connections this session holds there, and when they are given back. Called by
+//! `wire`, which moves the frames; knows statements, never a byte of the protocol.
+//!
+//! A connection is attached when the first statement for its source comes and
+//! given back when the source says that no transaction is open: between the
+//! transactions of one client it serves others.
+
+mod allow;
+mod read;
+mod settings;
+mod transaction;
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result, SqlState};
+use crate::names::SourceName;
+use crate::plan::relay::{Effects, Kind, Rewritten};
+use crate::sources::postgres::PostgresSource;
+use crate::sources::postgres::relay::{Lease, PreparedText, UpstreamSettings};
+
+use super::commands::Hold;
+use super::{Session, plan};
+use super::portals::Portal;
+use super::prepared::Prepared;
+use super::transaction::State;
+
+/// A statement for one source.
+#[derive(Debug, Clone)]
+pub struct Relayed {
+    pub source: SourceName,
+    /// What is sent, and where its characters stand in the client's text.
+    pub text: Rewritten,
+    pub kind: Kind,
+    pub effects: Effects,
+    /// Characters of the message before the client's text.
+    pub offset: usize,
+    /// What it runs was prepared earlier: EXECUTE.
+    pub runs: Option<Arc<Prepared>>,
+    /// The cursor that it closes.
+    pub closes: Option<String>,
+}
+
+impl Relayed {
+    /// The first line of an EXPLAIN's answer, which says where the plan is from.
+    pub fn heading(&self) -> Option<String> {
+        matches!(self.kind, Kind::Explain { .. })
+            .then(|| format!("Route: relay to source \"{}\"", self.source))
+    }
+
+    /// A position in what was sent → one in the client's message; both 1-based characters.
+    pub fn position(&self, remote: usize) -> usize {
+        self.offset + self.text.original_position(remote)
+    }
+}
+
+/// What a session has open at sources.
+#[derive(Debug, Default)]
+pub struct Relays {
+    attached: Vec<Attached>,
+    settings: settings::Cache,
+}
+
+/// A connection that this session's statements run on until it is given back.
+#[derive(Debug)]
+pub struct Attached {
+    pub lease: Lease,
+    source: SourceName,
+    block: Block,
+    wrote: Wrote,
+    keep: Keep,
+}
+
+/// Has the source been told that a transaction block began?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    Closed,
+    Open,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrote {
+    Nothing,
+    Something,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// Given back with its transaction's end.
+    Transaction,
+    /// It holds what is this session's: temporary tables, advisory locks, held cursors.
+    Session,
+}
+
+impl Session {
+    /// The source's connection for a statement that starts now: the session's
+    /// settings and transaction are told before anything else is sent.
+    pub async fn attach(&mut self, relayed: &Relayed) -> Result<&mut Attached> {
+        let name = &relayed.source;
+        let writes = allow::writes(&relayed.kind);
+        self.last_route = format!("relay: every table is of source \"{name}\"");
+        if writes && let Some(other) = self.wrote_elsewhere(name) {
+            return Err(Error::unsupported(format!(
+                "a transaction cannot write to two sources: it wrote to \"{other}\", this statement would write to \"{name}\""
+            ))
+            .with_hint("Commit first, or write in two transactions."));
+        }
+        let at = match self.relays.attached.iter().position(|a| a.source == *name) {
+            Some(at) => at,
+            None => self.lease(name).await?,
+        };
+        let begin = self.begins_block().then(|| self.opening(name));
+        let settings = self.upstream_settings(name)?;
+        let attached = &mut self.relays.attached[at];
+        attached.lease.apply(&settings);
+        if attached.block == Block::Closed
+            && let Some(texts) = begin
+        {
+            for text in texts {
+                attached.lease.tell(&text);
+            }
+            attached.block = Block::Open;
+        }
+        if writes {
+            attached.wrote = Wrote::Something;
+        }
+        match relayed.effects {
+            Effects::Plain => {}
+            Effects::Taints => attached.lease.taint(),
+            Effects::Keeps => {
+                attached.lease.taint();
+                attached.keep = Keep::Session;
+            }
+        }
+        Ok(attached)
+    }
+
+    /// The connection to a source that is attached now.
+    pub fn attached(&mut self, name: &SourceName) -> Option<&mut Attached> {
+        self.relays
+            .attached
+            .iter_mut()
+            .find(|attached| attached.source == *name)
+    }
+
+    /// Sources whose connections have work that no Sync ended yet.
+    pub fn unsynced(&self) -> Vec<SourceName> {
+        self.relays
+            .attached
+            .iter()
+            .filter(|attached| attached.lease.is_unsynced())
+            .map(|attached| attached.source.clone())
+            .collect()
+    }
+
+    async fn lease(&mut self, name: &SourceName) -> Result<usize> {
+        let settings = self.upstream_settings(name)?;
+        let source = self.postgres(name)?;
+        let role = source.relay().role_of(&self.identity.user);
+        let lease = source.relay().lease(role, &settings).await?;
+        self.relays.attached.push(Attached {
+            lease,
+            source: name.clone(),
+            block: Block::Closed,
+            wrote: Wrote::Nothing,
+            keep: Keep::Transaction,
+        });
+        Ok(self.relays.attached.len() - 1)
+    }
+
+    /// Connections without an open transaction go back to their pools. A source
+    /// whose transaction failed fails the session's.
+    pub fn settle(&mut self) {
+        let mut failed = false;
+        let mut at = 0;
+        while at < self.relays.attached.len() {
+            let attached = &mut self.relays.attached[at];
+            failed |= attached.lease.is_failed();
+            if attached.lease.is_idle() && attached.block == Block::Open {
+                // its end came from the statement itself
+                attached.block = Block::Closed;
+            }
+            if attached.lease.is_idle() && attached.keep == Keep::Transaction {
+                let attached = self.relays.attached.swap_remove(at);
+                attached.lease.release();
+            } else {
+                at += 1;
+            }
+        }
+        if failed {
+            self.transaction.fail();
+        }
+    }
+
+    /// A relayed statement ended well: what it did to the session's own names.
+    pub fn relayed(&mut self, relayed: &Arc<Relayed>) {
+        if let Some(name) = &relayed.closes {
+            self.portals.remove(name);
+        }
+        match &relayed.kind {
+            Kind::Declare { name, hold, .. } => {
+                let hold = match hold {
+                    plan::relay::Hold::Transaction => Hold::Transaction,
+                    plan::relay::Hold::Session => Hold::Session,
+                };
+                let portal = Portal::declared(relayed.clone(), hold, self.transaction.depth());
+                self.portals.remove(name);
+                // a name in use would have been refused by the source
+                let _ = self.portals.put(name, portal);
+            }
+            Kind::Define => self.engine.engine().refresh_soon(&relayed.source),
+            _ => {}
+        }
+    }
+
+    /// Is the transaction that of one message alone?
+    pub fn in_implicit(&self) -> bool {
+        matches!(self.transaction.state, State::Implicit(_))
+    }
+
+    /// A connection that broke is forgotten; the source cancels what it ran.
+    pub fn detach(&mut self, name: &SourceName) {
+        self.relays
+            .attached
+            .retain(|attached| attached.source != *name);
+    }
+
+    /// DISCARD ALL: nothing of this session stays at the sources.
+    pub(super) fn detach_all(&mut self) {
+        for attached in self.relays.attached.drain(..) {
+            attached.lease.release();
+        }
+    }
+
+    fn wrote_elsewhere(&self, name: &SourceName) -> Option<SourceName> {
+        if !self.begins_block() {
+            return None;
+        }
+        self.relays
+            .attached
+            .iter()
+            .find(|attached| attached.wrote == Wrote::Something && attached.source != *name)
+            .map(|attached| attached.source.clone())
+    }
+
+    /// Do statements now belong to a transaction of more than their own?
+    fn begins_block(&self) -> bool {
+        matches!(self.transaction.state, State::Block(_)) || self.transaction.is_shared()
+    }
+
+    pub(super) fn postgres(&self, name: &SourceName) -> Result<&PostgresSource> {
+        self.engine
+            .engine()
+            .source(name.as_str())
+            .and_then(|source| source.as_postgres())
+            .ok_or_else(|| {
+                Error::new(
+                    SqlState::UNDEFINED_OBJECT,
+                    format!("there is no Postgres source \"{name}\""),
+                )
+            })
+    }
+
+    fn upstream_settings(&mut self, name: &SourceName) -> Result<Arc<UpstreamSettings>> {
+        let version = self.settings.version();
+        let catalog = self.engine.engine().catalog();
+        if let Some(known) = self.relays.settings.get(name, version, &catalog) {
+            return Ok(known);
+        }
+        let made = Arc::new(self.make_upstream_settings(name, &catalog)?);
+        self.relays
+            .settings
+            .put(name, version, &catalog, made.clone());
+        Ok(made)
+    }
+}
+
+/// A statement as the protocol's Parse gave it, for any connection of its source.
+#[derive(Debug, Clone)]
+pub struct RelayPrepared {
+    pub relayed: Arc<Relayed>,
+    /// `None` for the unnamed statement, which is parsed where it is used.
+    pub text: Arc<PreparedText>,
+}

@@ -1,0 +1,170 @@
+//! Which statements go to a source as they are: by the names in their text, by
+//! `SET narrows.source`, or because what they run is there already.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{RelayPrepared, Relayed};
+use crate::error::{Error, Result};
+use crate::names::SourceName;
+use crate::plan::relay::{Kind, Names, Reading, Rewritten};
+use crate::plan::relay::{Effects, classify};
+use crate::session::Session;
+use crate::session::commands::Command;
+use crate::session::lexer::Lexer;
+use crate::session::prepared::{Parsed, Prepared, SessionStatement};
+use crate::types::PgType;
+
+impl Session {
+    /// The statement as one for the relay; `None`: it is the engine's.
+    pub(in crate::session) fn read_relay(
+        &mut self,
+        text: &str,
+        offset: usize,
+    ) -> Result<Option<Parsed>> {
+        if let Some(source) = self.verbatim_source() {
+            return self.verbatim(source, text, offset).map(Some);
+        }
+        let route = self.settings.text("narrows.route");
+        if route == "engine" {
+            self.route_reason = "narrows.route is engine".into();
+            return Ok(None);
+        }
+        let catalog = self.engine.engine().catalog();
+        let path = self.search_path();
+        let names = Names {
+            catalog: &catalog,
+            search_path: &path,
+            database: &self.identity.database,
+        };
+        let reading = self
+            .engine
+            .engine()
+            .readings()
+            .lookup_or_read(text, &names, &self.relays.epoch(&catalog, &path));
+        match reading {
+            Reading::Relay(statement, text) => {
+                self.allow(&statement)?;
+                Ok(Some(Parsed::Relay(Arc::new(Relayed {
+                    source: statement.source.clone(),
+                    text,
+                    kind: statement.kind.clone(),
+                    effects: statement.effects,
+                    offset,
+                    runs: None,
+                    closes: None,
+                }))))
+            }
+            Reading::Engine(reason) => {
+                if route == "relay" && reason.names_relations() {
+                    return Err(Error::unsupported("the statement cannot be relayed")
+                        .with_detail(format!("{reason}."))
+                        .with_hint("narrows.route is relay; set it to auto."));
+                }
+                self.route_reason = reason.to_string();
+                Ok(None)
+            }
+        }
+    }
+
+    fn verbatim_source(&self) -> Option<SourceName> {
+        let name = self.settings.show("narrows.source").unwrap_or_default();
+        (!name.is_empty()).then(|| SourceName::new(name))
+    }
+
+    /// Sent as it is: names mean what they mean at the source.
+    fn verbatim(&self, source: SourceName, text: &str, offset: usize) -> Result<Parsed> {
+        self.allow_verbatim(&source)?;
+        let (kind, effects) = classify(text);
+        let relayed = Relayed {
+            source,
+            text: Rewritten::unchanged(text),
+            kind,
+            effects,
+            offset,
+            runs: None,
+            closes: None,
+        };
+        self.allow_verbatim_write(&relayed)?;
+        Ok(Parsed::Relay(Arc::new(relayed)))
+    }
+
+    /// A statement of the session that is about something at a source: a cursor
+    /// that was declared there, a statement that was prepared for it.
+    pub(in crate::session) fn follow(&self, parsed: Parsed) -> Parsed {
+        let Parsed::Session(statement) = &parsed else {
+            return parsed;
+        };
+        let relayed = match &statement.command {
+            Command::Fetch { cursor, .. } => self.follow_cursor(cursor, statement),
+            Command::Close(Some(cursor)) => self.follow_cursor(cursor, statement),
+            Command::Execute { name, .. } => self.follow_prepared(name, statement),
+            _ => None,
+        };
+        match relayed {
+            Some(relayed) => Parsed::Relay(Arc::new(relayed)),
+            None => parsed,
+        }
+    }
+
+    fn follow_cursor(&self, name: &str, statement: &SessionStatement) -> Option<Relayed> {
+        let portal = self.portals.find(name)?;
+        let Parsed::Relay(declared) = &portal.prepared.parsed else {
+            return None;
+        };
+        Some(Relayed {
+            source: declared.source.clone(),
+            text: Rewritten::unchanged(&statement.text),
+            kind: Kind::Read,
+            effects: Effects::Plain,
+            offset: statement.offset,
+            runs: None,
+            closes: matches!(statement.command, Command::Close(_)).then(|| name.to_string()),
+        })
+    }
+
+    fn follow_prepared(&self, name: &str, statement: &SessionStatement) -> Option<Relayed> {
+        let prepared = self.prepared.get(name).ok()?;
+        let RelayPrepared { relayed, text } = prepared.relay.as_ref()?;
+        let arguments = arguments(&statement.text)
+            .and_then(|range| statement.text.get(range))
+            .unwrap_or_default();
+        Some(Relayed {
+            source: relayed.source.clone(),
+            text: Rewritten::unchanged(&format!("EXECUTE {}{arguments}", text.name())),
+            kind: relayed.kind.clone(),
+            effects: relayed.effects,
+            offset: statement.offset,
+            runs: Some(prepared.clone()),
+            closes: None,
+        })
+    }
+
+    pub(in crate::session) fn prepare_relay(
+        &self,
+        relayed: Arc<Relayed>,
+        declared: &[Option<PgType>],
+    ) -> Result<Arc<Prepared>> {
+        let oids: Vec<u32> = declared
+            .iter()
+            .map(|pg_type| pg_type.map_or(0, |pg_type| pg_type.oid))
+            .collect();
+        let source = self.postgres(&relayed.source)?;
+        let text = source.relay().prepared(relayed.text.text(), &oids);
+        Ok(Arc::new(Prepared {
+            parsed: Parsed::Relay(relayed.clone()),
+            parameters: Vec::new(),
+            columns: None,
+            plan: None,
+            relay: Some(RelayPrepared { relayed, text }),
+            reason: String::new(),
+        }))
+    }
+}
+
+/// `EXECUTE name (…)`: where the parenthesis and what follows it stands.
+fn arguments(text: &str) -> Option<Range<usize>> {
+    Lexer::new(text)
+        .find(|token| token.is_symbol("("))
+        .map(|token| token.start..text.len())
+}

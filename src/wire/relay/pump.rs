@@ -1,0 +1,304 @@
+//! Moves frames from a source to the client until everything that was asked for
+//! has been answered. Rows are forwarded in pieces as large as they came, never
+//! decoded and never collected: a client that does not read stops the reading.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::copy_in;
+use super::replies::Replies;
+use crate::error::{Error, SqlState};
+use crate::names::SourceName;
+use crate::session::Relayed;
+use crate::sources::postgres::relay::{Frame, Lease, Report as SourceReport};
+use crate::wire::backend::Severity;
+use crate::wire::channel::Channel;
+use crate::wire::connection::Connection;
+use crate::wire::guard::{Failure, Guard, canceled};
+use crate::wire::portal::{CHUNK, Report};
+
+/// How long a source may take to say that it obeyed a cancel.
+const OBEY: Duration = Duration::from_secs(5);
+/// The source has the timeout too, and its own words for it.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// The messages that were sent to one source and are not answered yet.
+#[derive(Debug, Default)]
+pub struct Pipeline {
+    pub source: Option<SourceName>,
+    pub replies: Replies,
+    /// Statements that ran in this batch.
+    pub executed: Vec<Arc<Relayed>>,
+}
+
+/// Waits until the source has answered everything, and hands it on.
+pub async fn settle(
+    connection: &mut Connection,
+    guard: &Guard,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let Connection {
+        channel,
+        session,
+        relay,
+        ..
+    } = connection;
+    let Some(source) = relay.source.take() else {
+        return Ok(());
+    };
+    let Some(attached) = session.attached(&source) else {
+        relay.replies.clear();
+        return Err(Error::internal("replies of a source that is not attached").into());
+    };
+    let mut pump = Pump {
+        lease: &mut attached.lease,
+        replies: &mut relay.replies,
+        channel,
+        guard,
+        report,
+        failed: None,
+        own: None,
+        heading: Heading::Open,
+        stopped: None,
+    };
+    let result = pump.run().await;
+    let failed = pump.failed.take();
+    relay.replies.clear();
+    match (result, failed) {
+        (Ok(()), None) => Ok(()),
+        (Ok(()), Some(state)) => Err(Failure::Told(state)),
+        (Err(failure), _) => {
+            let over = attached.lease.is_dead() || !attached.lease.is_answered();
+            if over {
+                session.detach(&source);
+            }
+            Err(failure)
+        }
+    }
+}
+
+struct Pump<'a> {
+    lease: &'a mut Lease,
+    replies: &'a mut Replies,
+    channel: &'a mut Channel,
+    guard: &'a Guard,
+    report: &'a mut Report,
+    /// What the client was told, where the source refused.
+    failed: Option<SqlState>,
+    /// What went wrong before the client's own statement.
+    own: Option<Error>,
+    heading: Heading,
+    stopped: Option<Stopped>,
+}
+
+/// Has an EXPLAIN's first line been written?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heading {
+    Open,
+    Written,
+}
+
+/// The client or a limit ended the statement, and the source was told.
+struct Stopped {
+    failure: Option<Failure>,
+    until: Instant,
+    rows_dropped: bool,
+}
+
+impl Pump<'_> {
+    async fn run(&mut self) -> Result<(), Failure> {
+        loop {
+            while self.step().await? {}
+            if self.replies.is_empty() {
+                return match self.own.take() {
+                    Some(error) => Err(error.into()),
+                    None => Ok(()),
+                };
+            }
+            if self.is_full() {
+                self.flush().await?;
+            } else {
+                self.wait().await?;
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.channel.out.len() >= CHUNK && self.stopped.is_none()
+    }
+
+    /// Handles one piece of what has arrived; false when there is nothing to handle now.
+    async fn step(&mut self) -> Result<bool, Failure> {
+        if self.replies.is_empty() || self.is_full() {
+            return Ok(false);
+        }
+        if self.rows()? {
+            return Ok(true);
+        }
+        match self.lease.next() {
+            Ok(None) => Ok(false),
+            Ok(Some(frame)) => {
+                self.frame(frame).await?;
+                Ok(true)
+            }
+            Err(error) if self.lease.is_dead() => Err(error.into()),
+            Err(error) => {
+                // what was sent behind it is answered, but means nothing
+                self.own = Some(error);
+                Ok(true)
+            }
+        }
+    }
+
+    fn about(&self) -> Option<&Arc<Relayed>> {
+        match self.own {
+            Some(_) => None,
+            None => self.replies.front()?.about.as_ref(),
+        }
+    }
+
+    /// Rows and copied data, in a piece as large as what came.
+    fn rows(&mut self) -> Result<bool, Failure> {
+        let rows = self.lease.bulk()?;
+        if rows.len == 0 {
+            return Ok(false);
+        }
+        let Some(about) = self.about() else {
+            return Ok(true);
+        };
+        if let Some(stopped) = &mut self.stopped {
+            stopped.rows_dropped = true;
+            return Ok(true);
+        }
+        if self.heading == Heading::Open {
+            self.heading = Heading::Written;
+            if let Some(heading) = about.heading() {
+                self.channel.out.text_row(&heading);
+            }
+        }
+        self.channel.out.raw(self.lease.rows(rows));
+        Ok(true)
+    }
+
+    async fn frame(&mut self, frame: Frame) -> Result<(), Failure> {
+        match frame.kind {
+            b'A' => self.channel.out.raw(self.lease.bytes(frame)),
+            b'N' => self.noticed(frame),
+            b'S' | b'K' => {}
+            b'E' => return self.refused(frame),
+            b'G' => {
+                self.channel.out.raw(self.lease.bytes(frame));
+                match copy_in::run(self.channel, self.lease, self.guard).await {
+                    Err(failure @ Failure::Statement(_)) => return self.stop(failure).await,
+                    other => return other,
+                }
+            }
+            b'Z' => self.replies.came(b'Z'),
+            kind => self.reply(kind, frame),
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, kind: u8, frame: Frame) {
+        let cut = self.stopped.as_ref().is_some_and(|stopped| stopped.rows_dropped);
+        if kind == b'C' && cut {
+            // it came to its end all the same, but the client has not all of it
+            let error = canceled("user request");
+            self.failed = Some(error.state());
+            self.channel.out.error(&error, Severity::Error);
+        } else if self.about().is_some() {
+            let bytes = self.lease.bytes(frame);
+            if kind == b'C' {
+                self.report.rows += rows_of_tag(bytes);
+            }
+            self.channel.out.raw(bytes);
+        }
+        self.replies.came(kind);
+    }
+
+    fn noticed(&mut self, frame: Frame) {
+        if let Some(about) = self.about().cloned() {
+            let notice = SourceReport::new(self.lease.body(frame));
+            self.channel
+                .out
+                .relayed_report(b'N', notice.fields(), |at| about.position(at));
+        }
+    }
+
+    /// ErrorResponse: the client reads it with the position in its own text. What
+    /// ends the source's connection is about that, not about the client's.
+    fn refused(&mut self, frame: Frame) -> Result<(), Failure> {
+        let error = SourceReport::new(self.lease.body(frame));
+        if error.ends_connection() {
+            return Err(error.to_error(self.lease.source()).into());
+        }
+        let state = SqlState::from_code(error.code()).unwrap_or(SqlState::SYSTEM_ERROR);
+        if let Some(about) = self.about().cloned() {
+            self.channel
+                .out
+                .relayed_report(b'E', error.fields(), |at| about.position(at));
+            self.failed = Some(state);
+        }
+        self.replies.failed();
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Failure> {
+        let failure = tokio::select! {
+            biased;
+            result = self.channel.flush() => return result.map_err(|_| Failure::Closed),
+            failure = self.guard.stopped(SLACK) => failure,
+        };
+        self.stop(failure).await
+    }
+
+    /// Sends what waits to be sent and reads what the source says next.
+    async fn wait(&mut self) -> Result<(), Failure> {
+        if let Some(stopped) = &mut self.stopped {
+            let patience = tokio::time::timeout_at(stopped.until, self.lease.receive());
+            return match patience.await {
+                Ok(result) => Ok(result?),
+                // the connection is closed, which ends the statement there as well
+                Err(_) => Err(stopped.failure.take().unwrap_or(Failure::Closed)),
+            };
+        }
+        let failure = tokio::select! {
+            biased;
+            result = self.lease.receive() => return Ok(result?),
+            failure = self.guard.stopped(SLACK) => failure,
+            () = self.channel.watch() => return Err(Failure::Closed),
+        };
+        self.stop(failure).await
+    }
+
+    /// Tells the source to stop. What it still sends is read to its end, so that
+    /// the connection stays usable; its own error is what the client gets.
+    async fn stop(&mut self, failure: Failure) -> Result<(), Failure> {
+        if !matches!(failure, Failure::Statement(_)) {
+            return Err(failure);
+        }
+        self.stopped = Some(Stopped {
+            failure: Some(failure),
+            until: Instant::now() + OBEY,
+            rows_dropped: false,
+        });
+        if let Err(error) = self.lease.canceller().cancel().await {
+            tracing::warn!("a cancel request was not delivered: {}", error.log_text());
+        }
+        Ok(())
+    }
+}
+
+/// The count at the end of a command tag: `INSERT 0 5`, `SELECT 5`.
+fn rows_of_tag(frame: &[u8]) -> u64 {
+    let body = frame.get(5..).unwrap_or_default();
+    let tag = body.strip_suffix(b"\0").unwrap_or(body);
+    let digits = tag.iter().rev().take_while(|byte| byte.is_ascii_digit());
+    let start = tag.len() - digits.count();
+    std::str::from_utf8(&tag[start..])
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
+}

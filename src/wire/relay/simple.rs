@@ -1,0 +1,41 @@
+//! A relayed statement of a Query message: its text goes to the source in one
+//! Query, behind the beginning of the transaction where one is open.
+
+use std::sync::Arc;
+
+use super::pump;
+use crate::error::Error;
+use crate::plan::Route;
+use crate::session::Prepared;
+use crate::wire::connection::Connection;
+use crate::wire::guard::{Failure, Guard};
+use crate::wire::portal::Report;
+
+pub async fn run(
+    connection: &mut Connection,
+    guard: &Guard,
+    prepared: &Arc<Prepared>,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let Some(relay) = &prepared.relay else {
+        return Err(Error::internal("a relayed statement without its text").into());
+    };
+    let relayed = &relay.relayed;
+    report.route = Some(Route::Relay);
+    let Connection {
+        channel, session, ..
+    } = connection;
+    guard.run(channel, session.attach(relayed)).await?;
+    session.prepare_what_runs(relayed)?;
+    let Some(attached) = session.attached(&relayed.source) else {
+        return Err(Error::internal("a source that was not attached").into());
+    };
+    attached.lease.query(relayed.text.text());
+    connection.relay.source = Some(relayed.source.clone());
+    connection.relay.replies.push_ready(Some(relayed));
+    let result = pump::settle(connection, guard, report).await;
+    if result.is_ok() {
+        connection.session.relayed(relayed);
+    }
+    result
+}
