@@ -1,0 +1,1 @@
+//! Texts as clients write them and as sources get them.
