@@ -124,6 +124,20 @@ impl Cache {
         Some(entry)
     }
 
+    /// How many shapes are remembered.
+    pub fn len(&self) -> usize {
+        let shards = self.shards.iter();
+        let lengths = shards.map(|shard| {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.young.len() + shard.old.len()
+        });
+        lengths.sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn insert(&self, key: &[u8], entry: Entry) {
         self.shard(key).insert(key.into(), entry);
     }

@@ -1,1 +1,0 @@
-//! Texts as clients write them and as sources get them.
