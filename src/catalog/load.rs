@@ -65,10 +65,12 @@ async fn read(source: &dyn Source) -> Reading {
 
 fn add(catalog: &mut Catalog, source: &dyn Source, reading: Reading, previous: &Catalog) {
     for schema in source.schemas() {
+        let remote = source.remote_schema(&schema);
         catalog.schemas.insert(
             schema,
             Schema {
                 source: Some(source.name().clone()),
+                remote,
                 tables: BTreeMap::new(),
             },
         );
@@ -105,6 +107,7 @@ fn insert(catalog: &mut Catalog, table: Arc<Table>) {
         .entry(table.name.schema.to_string())
         .or_insert_with(|| Schema {
             source: Some(table.source.clone()),
+            remote: None,
             tables: BTreeMap::new(),
         });
     schema.tables.insert(table.name.relation.to_string(), table);

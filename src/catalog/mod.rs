@@ -24,6 +24,8 @@ pub struct Catalog {
 #[derive(Debug, Default, Clone)]
 pub struct Schema {
     pub source: Option<SourceName>,
+    /// Its name in the database of a Postgres source; other kinds have none.
+    pub remote: Option<String>,
     pub tables: BTreeMap<String, Arc<Table>>,
 }
 

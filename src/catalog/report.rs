@@ -232,6 +232,7 @@ mod tests {
         let table = broken_table("shop", "hosts");
         let schema = Schema {
             source: Some(SourceName::new("shop")),
+            remote: Some("public".into()),
             tables: [("hosts".to_string(), Arc::new(table))].into(),
         };
         catalog.schemas.insert("shop".into(), schema);

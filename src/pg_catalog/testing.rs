@@ -171,6 +171,7 @@ pub(super) fn shop() -> Catalog {
             "shop".to_string(),
             Schema {
                 source: Some(SourceName::new("shop")),
+                remote: Some("public".into()),
                 tables,
             },
         )]),

@@ -3,10 +3,12 @@
 
 mod columns;
 pub mod depth;
+pub mod lexer;
 mod objects;
 mod params;
 pub mod parse;
 mod refuse;
+pub mod relay;
 mod resolve;
 mod rewrite;
 mod type_names;

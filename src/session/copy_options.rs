@@ -2,11 +2,11 @@
 //! COPY are refused. The COPY page of the Postgres manual.
 
 use super::commands::*;
-use super::lexer::Token;
 use super::settings::boolean;
 use super::statements::Words;
 use crate::error::{Error, Result, SqlState};
 use crate::names::quote_identifier;
+use crate::plan::lexer::Token;
 
 pub(super) fn recognize(words: &mut Words<'_>) -> Result<Option<Command>> {
     let query = if words.symbol("(") {

@@ -8,7 +8,6 @@ mod commands;
 mod copy_options;
 mod cursor;
 mod fetch;
-mod lexer;
 mod portals;
 mod prepare_execute;
 mod prepared;
@@ -195,7 +194,7 @@ impl Session {
         let mut statements = Vec::new();
         let mut characters = 0;
         let mut counted = 0;
-        for range in lexer::split(sql) {
+        for range in crate::plan::lexer::split(sql) {
             characters += sql[counted..range.start].chars().count();
             counted = range.start;
             let shift = |error: Error| shifted(error, characters);

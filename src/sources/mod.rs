@@ -56,6 +56,12 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// The schemas it appears as, whether reachable or not.
     fn schemas(&self) -> Vec<String>;
 
+    /// The name that one of `schemas` has in a Postgres database; `None`: the
+    /// source is none.
+    fn remote_schema(&self, _schema: &str) -> Option<String> {
+        None
+    }
+
     /// Reads the source's metadata: one round trip where the source allows.
     /// 08001 with the source's name where it cannot be reached. A single table
     /// that cannot be read is a `Table` whose `state` says why, not an error.

@@ -2,8 +2,8 @@
 
 use super::words::Words;
 use crate::error::{Error, Result};
+use crate::plan::lexer::Kind;
 use crate::session::commands::{Command, CursorOutput, Direction, Hold, Purpose};
-use crate::session::lexer::Kind;
 
 pub(super) fn declare(words: &mut Words<'_>) -> Result<Command> {
     let name = words.name()?;

@@ -10,8 +10,8 @@ mod words;
 
 use super::commands::{Command, Discard, Purpose};
 use super::copy_options;
-use super::lexer::{Kind, Lexer};
 use crate::error::Result;
+use crate::plan::lexer::{Kind, Lexer};
 
 pub use words::Words;
 

@@ -4,8 +4,8 @@ use super::transaction::modes;
 use super::words::Words;
 use crate::error::{Error, Result, SqlState};
 use crate::names::quote_identifier;
+use crate::plan::lexer::{Kind, Token};
 use crate::session::commands::{Command, SetConfig};
-use crate::session::lexer::{Kind, Token};
 use crate::session::settings::{Scope, boolean};
 
 pub(super) fn set(words: &mut Words<'_>) -> Result<Command> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result, SqlState};
-use crate::session::lexer::{Kind, Lexer, Token};
+use crate::plan::lexer::{Kind, Lexer, Token};
 
 /// The words of one statement, read from the left.
 pub struct Words<'a> {

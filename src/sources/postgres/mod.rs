@@ -105,6 +105,12 @@ impl Source for PostgresSource {
         self.schemas.values().cloned().collect()
     }
 
+    fn remote_schema(&self, schema: &str) -> Option<String> {
+        let mut names = self.schemas.iter();
+        let (remote, _) = names.find(|(_, here)| *here == schema)?;
+        Some(remote.clone())
+    }
+
     async fn discover(&self) -> Result<Vec<Table>> {
         let this = self
             .this

@@ -1,6 +1,6 @@
 //! Postgres's lexical rules over the client's text, without allocation: splits
-//! a message into statements and shows the session the words of its own
-//! statements. Called by `statements`; knows nothing of grammar.
+//! a message into statements, shows the session the words of its own statements
+//! and the relay the shape of a text. Knows nothing of grammar.
 //!
 //! Section 4.1 "Lexical Structure" of the Postgres manual.
 
@@ -15,7 +15,7 @@ pub enum Kind {
     QuotedName,
     /// `'…'`, standard_conforming_strings on.
     Text,
-    /// `E'…'`
+    /// `E'…'`, or what continues it on the next line: `'…'` by the same rules.
     EscapedText,
     /// `$tag$…$tag$`
     DollarText,
@@ -58,7 +58,10 @@ impl<'a> Token<'a> {
     pub fn string(&self) -> Option<String> {
         match self.kind {
             Kind::Text => Some(unquote(self.text, '\'').into_owned()),
-            Kind::EscapedText => Some(unescape(&unquote(&self.text[1..], '\''))),
+            Kind::EscapedText => {
+                let quoted = self.text.trim_start_matches(['e', 'E']);
+                Some(unescape(&unquote(quoted, '\'')))
+            }
             Kind::DollarText => {
                 let tag = self.text[1..].find('$')? + 2;
                 Some(self.text[tag..self.text.len() - tag].to_string())
@@ -98,11 +101,17 @@ pub fn split(sql: &str) -> Vec<Range<usize>> {
 pub struct Lexer<'a> {
     sql: &'a str,
     at: usize,
+    /// The last token was `E'…'`: a string on the next line continues it.
+    escaped: bool,
 }
 
 impl<'a> Lexer<'a> {
     pub fn new(sql: &'a str) -> Self {
-        Lexer { sql, at: 0 }
+        Lexer {
+            sql,
+            at: 0,
+            escaped: false,
+        }
     }
 
     fn byte(&self, ahead: usize) -> u8 {
@@ -227,13 +236,16 @@ impl<'a> Iterator for Lexer<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
+        let before = self.at;
         if !self.skip_blanks() {
             return Some(self.token(Kind::Unterminated, self.sql.len()));
         }
         if self.at >= self.sql.len() {
             return None;
         }
-        Some(match (self.byte(0), self.byte(1)) {
+        let continues = self.escaped && self.sql[before..self.at].contains(['\n', '\r']);
+        let token = match (self.byte(0), self.byte(1)) {
+            (b'\'', _) if continues => self.quoted(Kind::EscapedText, 1, b'\'', true),
             (b'\'', _) => self.quoted(Kind::Text, 1, b'\'', false),
             (b'e' | b'E', b'\'') => self.quoted(Kind::EscapedText, 2, b'\'', true),
             (b'"', _) => self.quoted(Kind::QuotedName, 1, b'"', false),
@@ -248,7 +260,9 @@ impl<'a> Iterator for Lexer<'a> {
                 self.token(Kind::Word, self.at + length)
             }
             _ => self.token(Kind::Symbol, self.at + 1),
-        })
+        };
+        self.escaped = token.kind == Kind::EscapedText;
+        Some(token)
     }
 }
 
@@ -332,6 +346,8 @@ mod tests {
             ("select 'é;';x", vec!["select 'é;'", "x"]),
             ("select 'abc", vec!["select 'abc"]),
             ("select $1;x", vec!["select $1", "x"]),
+            ("select E'a'\n'\\';';x", vec!["select E'a'\n'\\';'", "x"]),
+            ("select E'a' '\\';x", vec!["select E'a' '\\'", "x"]),
         ] {
             assert_eq!(pieces(sql), expected, "{sql}");
         }

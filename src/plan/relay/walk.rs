@@ -1,0 +1,259 @@
+//! One walk over a statement's tree that finds every name in it, says what it
+//! stands for and collects the edits. What a statement does is asked of `kind`;
+//! what each sort of name means is in `relations`, `expressions` and `literals`.
+
+use squawk_parser::SyntaxKind;
+
+use super::kind;
+use super::names::{Names, SchemaIs};
+use super::rewritten::Edit;
+use super::scope::Scopes;
+use super::statement::{Effects, FunctionName, Kind, Reason, RelayStatement};
+use super::tree::{Id, Tree};
+use crate::names::{RelationName, SourceName};
+
+/// What a text is read as.
+pub(super) struct Read {
+    pub outcome: Result<Relayed, Reason>,
+    /// Byte offsets of the constants whose value decided something.
+    pub decisive: Vec<usize>,
+}
+
+pub(super) struct Relayed {
+    pub statement: RelayStatement,
+    /// In the order of the text.
+    pub edits: Vec<Edit>,
+}
+
+pub(super) fn read(text: &str, names: &Names) -> Read {
+    let tree = match Tree::parse(text) {
+        Ok(tree) => tree,
+        Err(reason) => return Read::failed(reason),
+    };
+    let statement = match kind::only_statement(&tree) {
+        Ok(statement) => statement,
+        Err(reason) => return Read::failed(reason),
+    };
+    let mut walk = Walk {
+        tree: &tree,
+        names,
+        statement,
+        scopes: Scopes::default(),
+        found: Found::default(),
+    };
+    let outcome = walk.outcome();
+    Read {
+        outcome,
+        decisive: walk.found.decisive,
+    }
+}
+
+impl Read {
+    fn failed(reason: Reason) -> Read {
+        Read {
+            outcome: Err(reason),
+            decisive: Vec::new(),
+        }
+    }
+}
+
+pub(super) struct Walk<'w, 't> {
+    pub tree: &'w Tree<'t>,
+    pub names: &'w Names<'w>,
+    /// The node of the statement itself.
+    pub statement: Id,
+    pub scopes: Scopes,
+    pub found: Found,
+}
+
+/// What the walk has seen.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Each with the first name of it, and whether it is a Postgres.
+    sources: Vec<(SourceName, String, SourceIs)>,
+    system: Option<String>,
+    /// A name, and the source that it would belong to.
+    unknown: Option<(String, Option<SourceName>)>,
+    pub edits: Vec<Edit>,
+    pub decisive: Vec<usize>,
+    pub reads: Vec<RelationName>,
+    pub writes: Vec<RelationName>,
+    pub functions: Vec<FunctionName>,
+    pub effects: Option<Effects>,
+    /// nextval and setval: not in a READ ONLY transaction.
+    pub advances: bool,
+    /// Names that the path of the one Postgres source resolves.
+    pub unqualified: bool,
+    /// Names that count only beside others: in constants.
+    weak: Vec<(SourceName, String, SourceIs)>,
+    /// Where an unqualified relation is created.
+    pub created: Option<Id>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SourceIs {
+    Postgres,
+    Lake,
+}
+
+/// Does a name decide where a statement runs?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    Full,
+    /// Only beside others: a constant that names a relation.
+    None,
+}
+
+impl Walk<'_, '_> {
+    fn outcome(&mut self) -> Result<Relayed, Reason> {
+        let kind = kind::of(self.tree, self.statement)?;
+        self.visit_all()?;
+        let source = self.source(&kind)?;
+        self.create(&source)?;
+        let found = &mut self.found;
+        found.edits.sort_by_key(|edit| edit.start);
+        let effects = kind::effects(self.tree, self.statement).max(found.effects);
+        Ok(Relayed {
+            statement: RelayStatement {
+                source,
+                kind: match found.advances {
+                    true => kind::writing(kind),
+                    false => kind,
+                },
+                reads: std::mem::take(&mut found.reads),
+                writes: std::mem::take(&mut found.writes),
+                functions: std::mem::take(&mut found.functions),
+                effects: effects.unwrap_or(Effects::Plain),
+            },
+            edits: std::mem::take(&mut found.edits),
+        })
+    }
+
+    fn visit_all(&mut self) -> Result<(), Reason> {
+        for id in self.tree.ids() {
+            match self.tree.kind(id) {
+                SyntaxKind::WITH_CLAUSE => self.scopes.enter(self.tree, id)?,
+                SyntaxKind::PATH | SyntaxKind::PATH_REF => self.path(id)?,
+                SyntaxKind::FIELD_EXPR => self.field(id)?,
+                SyntaxKind::CALL_EXPR => self.call(id)?,
+                SyntaxKind::CAST_EXPR => self.cast(id)?,
+                SyntaxKind::SCHEMA_REF => self.schema_name(id)?,
+                SyntaxKind::EXPLAIN_OPTION_VALUE => self.decisive(id),
+                SyntaxKind::PROPERTY_GRAPH_REF
+                | SyntaxKind::GRAPH_TABLE_FN
+                | SyntaxKind::NON_STANDARD_PARAM => {
+                    return Err(Reason::NotUnderstood(self.tree.text(id).to_string()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The one Postgres source that everything belongs to.
+    fn source(&mut self, kind: &Kind) -> Result<SourceName, Reason> {
+        let found = &mut self.found;
+        if !found.sources.is_empty() || found.unqualified {
+            for weak in std::mem::take(&mut found.weak) {
+                found.add(weak);
+            }
+        }
+        if let [(_, name, SourceIs::Lake)] = &found.sources[..] {
+            return Err(Reason::Lake(name.clone()));
+        }
+        if found.sources.len() > 1 {
+            let sources = found.sources.iter().map(|(source, ..)| source.clone());
+            return Err(Reason::Sources(sources.collect()));
+        }
+        let source = found.sources.first().map(|(source, ..)| source.clone());
+        if let Some((name, owner)) = found.unknown.take() {
+            return Err(Reason::Unknown {
+                name,
+                source: owner.or(source),
+            });
+        }
+        if let Some(name) = found.system.take() {
+            return Err(Reason::System(name));
+        }
+        if let Some(source) = source {
+            return Ok(source);
+        }
+        // CREATE TYPE mood, DROP INDEX i, CALL p(): where the path leads.
+        let by_path =
+            found.unqualified && (matches!(kind, Kind::Define | Kind::Call) || found.advances);
+        let schema = match by_path || found.created.is_some() {
+            true => self.names.first_schema(None),
+            false => None,
+        };
+        match schema.map(|schema| self.names.schema(schema)) {
+            Some(SchemaIs::Postgres { source, .. }) => Ok(source.clone()),
+            _ => Err(Reason::NoTable),
+        }
+    }
+
+    /// Notes a name that must not be relayed with names of another source.
+    pub(super) fn mention(
+        &mut self,
+        source: &SourceName,
+        is: SourceIs,
+        name: String,
+        weight: Weight,
+    ) {
+        let mention = (source.clone(), name, is);
+        match weight {
+            Weight::Full => self.found.add(mention),
+            Weight::None => self.found.weak.push(mention),
+        }
+    }
+
+    pub(super) fn system(&mut self, name: &str) {
+        self.found.system.get_or_insert_with(|| name.to_string());
+    }
+
+    pub(super) fn unknown(&mut self, name: &str, source: Option<&SourceName>) {
+        self.found
+            .unknown
+            .get_or_insert_with(|| (name.to_string(), source.cloned()));
+    }
+
+    /// Replaces the bytes by `with`.
+    pub(super) fn edit(&mut self, start: usize, end: usize, with: String) {
+        // A constant can be met twice: as an argument and in the cast that it has.
+        if !self.found.edits.iter().any(|edit| edit.start == start) {
+            self.found.edits.push(Edit { start, end, with });
+        }
+    }
+
+    /// The values of the constants below decide.
+    pub(super) fn decisive(&mut self, id: Id) {
+        for below in id..self.tree.next(id) {
+            if self.tree.is_leaf(below) && !self.tree.kind(below).is_keyword() {
+                self.found.decisive.push(self.tree.start(below));
+            }
+        }
+    }
+}
+
+impl Found {
+    fn add(&mut self, (source, name, is): (SourceName, String, SourceIs)) {
+        if !self.sources.iter().any(|(known, ..)| *known == source) {
+            self.sources.push((source, name, is));
+        }
+    }
+
+    pub(super) fn read(&mut self, name: RelationName) {
+        if !self.reads.contains(&name) {
+            self.reads.push(name);
+        }
+    }
+
+    pub(super) fn write(&mut self, name: RelationName) {
+        if !self.writes.contains(&name) {
+            self.writes.push(name);
+        }
+    }
+
+    pub(super) fn affect(&mut self, effects: Effects) {
+        self.effects = self.effects.max(Some(effects));
+    }
+}
