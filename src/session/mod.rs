@@ -27,7 +27,7 @@ pub use answer::{Answer, Running, Tag};
 pub use commands::{CopyFormat, CopyOptions, ForceQuote, Hold};
 pub use portals::{Format, Portal};
 pub use prepared::{Parsed, Prepared};
-pub use relay::{Attached, RelayPrepared, Relayed};
+pub use relay::{Attached, Batch, RelayPrepared, Relayed};
 pub use settings::{SERVER_VERSION, Scope};
 pub use transaction::Status;
 
@@ -74,6 +74,8 @@ pub struct Session {
     route_reason: String,
     /// How the statement that ran last went.
     last_route: String,
+    /// The source of the statement that was relayed last.
+    last_source: Option<SourceName>,
     statement_start: DateTime<Utc>,
     /// search_path as it was read last, of which settings and which catalog.
     path: Option<(u64, Arc<Catalog>, Arc<[String]>)>,
@@ -118,6 +120,7 @@ impl Session {
             relays: Relays::default(),
             route_reason: String::new(),
             last_route: "none".into(),
+            last_source: None,
             statement_start: Utc::now(),
             path: None,
             notices: Vec::new(),

@@ -83,7 +83,7 @@ impl Guard {
     }
 }
 
-fn canceled(why: &str) -> Error {
+pub fn canceled(why: &str) -> Error {
     Error::new(
         SqlState::QUERY_CANCELED,
         format!("canceling statement due to {why}"),

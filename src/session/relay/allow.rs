@@ -94,7 +94,7 @@ impl Session {
     }
 
     fn has_own_role(&self, source: &PostgresSource) -> bool {
-        source.relay().role_of(&self.identity.user).is_some()
+        source.relay().has_own_role(&self.identity.user)
     }
 
     fn sees_whole(&self, source: &PostgresSource) -> bool {

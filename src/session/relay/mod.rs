@@ -17,7 +17,9 @@ use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
 use crate::plan::relay::{Effects, Kind, Rewritten};
 use crate::sources::postgres::PostgresSource;
-use crate::sources::postgres::relay::{Lease, PreparedText, UpstreamSettings};
+use crate::sources::postgres::relay::{
+    Ensured, Lease, Statement, TransactionStatus, UpstreamSettings,
+};
 
 use super::commands::Hold;
 use super::{Session, plan};
@@ -66,9 +68,20 @@ pub struct Relays {
 pub struct Attached {
     pub lease: Lease,
     source: SourceName,
+    settings: Arc<UpstreamSettings>,
+    pub batch: Batch,
+    /// What the unnamed statement is there.
+    pub unnamed: Option<Arc<Relayed>>,
     block: Block,
     wrote: Wrote,
     keep: Keep,
+}
+
+/// Messages of the extended protocol up to Sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batch {
+    Open,
+    Ended,
 }
 
 /// Has the source been told that a transaction block began?
@@ -95,44 +108,48 @@ enum Keep {
 impl Session {
     /// The source's connection for a statement that starts now: the session's
     /// settings and transaction are told before anything else is sent.
-    pub async fn attach(&mut self, relayed: &Relayed) -> Result<&mut Attached> {
+    pub async fn attach(&mut self, relayed: &Relayed) -> Result<()> {
         let name = &relayed.source;
         let writes = allow::writes(&relayed.kind);
-        self.last_route = format!("relay: every table is of source \"{name}\"");
         if writes && let Some(other) = self.wrote_elsewhere(name) {
             return Err(Error::unsupported(format!(
                 "a transaction cannot write to two sources: it wrote to \"{other}\", this statement would write to \"{name}\""
             ))
             .with_hint("Commit first, or write in two transactions."));
         }
+        if self.last_source.as_ref() != Some(name) || !self.last_route.starts_with("relay") {
+            self.last_route = format!("relay: every table is of source \"{name}\"");
+            self.last_source = Some(name.clone());
+        }
+        let settings = self.upstream_settings(name)?;
         let at = match self.relays.attached.iter().position(|a| a.source == *name) {
             Some(at) => at,
-            None => self.lease(name).await?,
+            None => self.lease(name, &settings).await?,
         };
         let begin = self.begins_block().then(|| self.opening(name));
-        let settings = self.upstream_settings(name)?;
         let attached = &mut self.relays.attached[at];
-        attached.lease.apply(&settings);
+        if attached.batch == Batch::Ended {
+            attached.lease.apply(&settings);
+        }
         if attached.block == Block::Closed
-            && let Some(texts) = begin
+            && let Some(text) = begin
         {
-            for text in texts {
-                attached.lease.tell(&text);
-            }
+            attached.lease.tell(&text);
             attached.block = Block::Open;
         }
+        attached.settings = settings;
         if writes {
             attached.wrote = Wrote::Something;
         }
         match relayed.effects {
             Effects::Plain => {}
-            Effects::Taints => attached.lease.taint(),
+            Effects::Taints => attached.lease.taint("a statement may have changed the session"),
             Effects::Keeps => {
-                attached.lease.taint();
+                attached.lease.taint("a statement left something in the session");
                 attached.keep = Keep::Session;
             }
         }
-        Ok(attached)
+        Ok(())
     }
 
     /// The connection to a source that is attached now.
@@ -148,19 +165,25 @@ impl Session {
         self.relays
             .attached
             .iter()
-            .filter(|attached| attached.lease.is_unsynced())
+            .filter(|attached| attached.batch == Batch::Open)
             .map(|attached| attached.source.clone())
             .collect()
     }
 
-    async fn lease(&mut self, name: &SourceName) -> Result<usize> {
-        let settings = self.upstream_settings(name)?;
-        let source = self.postgres(name)?;
-        let role = source.relay().role_of(&self.identity.user);
-        let lease = source.relay().lease(role, &settings).await?;
+    async fn lease(
+        &mut self,
+        name: &SourceName,
+        settings: &Arc<UpstreamSettings>,
+    ) -> Result<usize> {
+        let pool = self.postgres(name)?.relay();
+        let role = pool.role(&self.identity.user);
+        let lease = pool.lease(role, settings).await?;
         self.relays.attached.push(Attached {
             lease,
             source: name.clone(),
+            settings: settings.clone(),
+            batch: Batch::Ended,
+            unnamed: None,
             block: Block::Closed,
             wrote: Wrote::Nothing,
             keep: Keep::Transaction,
@@ -175,12 +198,15 @@ impl Session {
         let mut at = 0;
         while at < self.relays.attached.len() {
             let attached = &mut self.relays.attached[at];
-            failed |= attached.lease.is_failed();
-            if attached.lease.is_idle() && attached.block == Block::Open {
-                // its end came from the statement itself
+            let status = attached.lease.status();
+            failed |= status == TransactionStatus::Failed;
+            let idle = status == TransactionStatus::Idle && attached.batch == Batch::Ended;
+            if idle {
+                // its end came from the statement itself, if there was one
                 attached.block = Block::Closed;
+                attached.wrote = Wrote::Nothing;
             }
-            if attached.lease.is_idle() && attached.keep == Keep::Transaction {
+            if idle && attached.keep == Keep::Transaction || attached.lease.is_dead() {
                 let attached = self.relays.attached.swap_remove(at);
                 attached.lease.release();
             } else {
@@ -267,7 +293,7 @@ impl Session {
         if let Some(known) = self.relays.settings.get(name, version, &catalog) {
             return Ok(known);
         }
-        let made = Arc::new(self.make_upstream_settings(name, &catalog)?);
+        let made = self.make_upstream_settings(name, &catalog)?;
         self.relays
             .settings
             .put(name, version, &catalog, made.clone());
@@ -275,10 +301,47 @@ impl Session {
     }
 }
 
-/// A statement as the protocol's Parse gave it, for any connection of its source.
+/// A statement as Parse or PREPARE gave it, for any connection of its source.
 #[derive(Debug, Clone)]
 pub struct RelayPrepared {
     pub relayed: Arc<Relayed>,
-    /// `None` for the unnamed statement, which is parsed where it is used.
-    pub text: Arc<PreparedText>,
+    /// The types that the client gave; 0: left open.
+    pub oids: Vec<u32>,
+    pub statement: Arc<Statement>,
+}
+
+impl Session {
+    /// Sends what EXECUTE runs, if the source's connection does not know it.
+    pub fn prepare_what_runs(&mut self, relayed: &Relayed) -> Result<Ensured> {
+        let Some(prepared) = relayed.runs.as_ref().and_then(|runs| runs.relay.as_ref()) else {
+            return Ok(Ensured::Known);
+        };
+        let statement = self.statement(prepared)?;
+        let Some(attached) = self.attached(&relayed.source) else {
+            return Ok(Ensured::Known);
+        };
+        let ensured = attached.lease.ensure(&statement);
+        if ensured == Ensured::Sent {
+            attached.lease.sync();
+        }
+        Ok(ensured)
+    }
+
+    /// The statement under the settings that the session has now.
+    pub fn statement(&self, prepared: &RelayPrepared) -> Result<Arc<Statement>> {
+        let name = &prepared.relayed.source;
+        let settings = self
+            .relays
+            .attached
+            .iter()
+            .find(|attached| attached.source == *name)
+            .map(|attached| &attached.settings);
+        match settings {
+            Some(settings) if !prepared.statement.fits(settings) => {
+                let pool = self.postgres(name)?.relay();
+                Ok(pool.statement(prepared.relayed.text.text(), &prepared.oids, settings))
+            }
+            _ => Ok(prepared.statement.clone()),
+        }
+    }
 }

@@ -125,13 +125,15 @@ impl Session {
 
     fn follow_prepared(&self, name: &str, statement: &SessionStatement) -> Option<Relayed> {
         let prepared = self.prepared.get(name).ok()?;
-        let RelayPrepared { relayed, text } = prepared.relay.as_ref()?;
+        let RelayPrepared {
+            relayed, statement: there, ..
+        } = prepared.relay.as_ref()?;
         let arguments = arguments(&statement.text)
             .and_then(|range| statement.text.get(range))
             .unwrap_or_default();
         Some(Relayed {
             source: relayed.source.clone(),
-            text: Rewritten::unchanged(&format!("EXECUTE {}{arguments}", text.name())),
+            text: Rewritten::unchanged(&format!("EXECUTE {}{arguments}", there.name())),
             kind: relayed.kind.clone(),
             effects: relayed.effects,
             offset: statement.offset,
@@ -141,7 +143,7 @@ impl Session {
     }
 
     pub(in crate::session) fn prepare_relay(
-        &self,
+        &mut self,
         relayed: Arc<Relayed>,
         declared: &[Option<PgType>],
     ) -> Result<Arc<Prepared>> {
@@ -149,14 +151,19 @@ impl Session {
             .iter()
             .map(|pg_type| pg_type.map_or(0, |pg_type| pg_type.oid))
             .collect();
-        let source = self.postgres(&relayed.source)?;
-        let text = source.relay().prepared(relayed.text.text(), &oids);
+        let settings = self.upstream_settings(&relayed.source)?;
+        let pool = self.postgres(&relayed.source)?.relay();
+        let statement = pool.statement(relayed.text.text(), &oids, &settings);
         Ok(Arc::new(Prepared {
             parsed: Parsed::Relay(relayed.clone()),
             parameters: Vec::new(),
             columns: None,
             plan: None,
-            relay: Some(RelayPrepared { relayed, text }),
+            relay: Some(RelayPrepared {
+                relayed,
+                oids,
+                statement,
+            }),
             reason: String::new(),
         }))
     }

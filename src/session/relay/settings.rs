@@ -122,7 +122,7 @@ impl Session {
         &mut self,
         name: &SourceName,
         catalog: &Catalog,
-    ) -> Result<UpstreamSettings> {
+    ) -> Result<Arc<UpstreamSettings>> {
         let path = self.search_path();
         let names = Names {
             catalog,
@@ -131,20 +131,11 @@ impl Session {
         };
         let schemas = remote_search_path(&names, name);
         let quoted: Vec<String> = schemas.iter().map(|schema| always_quoted(schema)).collect();
-        let writable = self.may_write_to(name)?;
-        let asked_read_only = self.settings.text("default_transaction_read_only") == "on";
         let mut all = vec![
             ("search_path".to_string(), quoted.join(", ")),
             (
                 "application_name".to_string(),
                 format!("narrows:{}:{}", self.identity.user, self.identity.pid),
-            ),
-            (
-                "default_transaction_read_only".to_string(),
-                match writable && !asked_read_only {
-                    true => "off".to_string(),
-                    false => "on".to_string(),
-                },
             ),
         ];
         for setting in ALWAYS {
@@ -156,6 +147,7 @@ impl Session {
                 all.push((setting.to_string(), value.to_string()));
             }
         }
-        Ok(UpstreamSettings::new(all))
+        let pairs = all.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        UpstreamSettings::new(pairs)
     }
 }

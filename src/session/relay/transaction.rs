@@ -9,7 +9,7 @@ use crate::session::Session;
 
 impl Session {
     /// How a source is told of the transaction that is open here.
-    pub(super) fn opening(&self, name: &SourceName) -> Vec<String> {
+    pub(super) fn opening(&self, name: &SourceName) -> String {
         let read_only = self.settings.text("transaction_read_only") == "on"
             || !self.may_write_to(name).unwrap_or(false);
         let access = if read_only { "READ ONLY" } else { "READ WRITE" };
@@ -17,18 +17,19 @@ impl Session {
             "on" => "DEFERRABLE",
             _ => "NOT DEFERRABLE",
         };
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL {} {access} {deferrable}",
+        let mut text = format!(
+            "BEGIN ISOLATION LEVEL {} {access}, {deferrable}",
             self.settings.text("transaction_isolation")
         );
-        let savepoints = self
-            .transaction
-            .savepoint_names()
-            .map(|savepoint| format!("SAVEPOINT {}", always_quoted(savepoint)));
-        std::iter::once(begin)
-            .chain(self.transaction.constraints.iter().cloned())
-            .chain(savepoints)
-            .collect()
+        for constraints in &self.transaction.constraints {
+            text.push(';');
+            text.push_str(constraints);
+        }
+        for savepoint in self.transaction.savepoint_names() {
+            text.push_str(";SAVEPOINT ");
+            text.push_str(&always_quoted(savepoint));
+        }
+        text
     }
 
     /// Says `text` to every source that takes part; the first error is the
@@ -74,7 +75,7 @@ impl Session {
                 attached.block = Block::Closed;
                 attached.wrote = Wrote::Nothing;
                 if let Err(error) = attached.lease.execute(text).await {
-                    if !attached.lease.is_idle() {
+                    if attached.lease.is_dead() {
                         self.relays.attached.swap_remove(at);
                     }
                     return Err(error);

@@ -5,12 +5,11 @@
 use std::sync::Arc;
 
 use super::pump;
-use super::replies::{BOUND, CLOSED, DESCRIBED, EXECUTED, Fate, PARSED, Replies, Reply};
+use super::replies::{BOUND, CLOSED, DESCRIBED, EXECUTED, PARSED, Replies};
 use crate::error::{Error, Result};
+use crate::names::SourceName;
 use crate::plan::Route;
-use crate::session::{Attached, Prepared, RelayPrepared, Relayed};
-use crate::sources::postgres::relay::Ensured;
-use crate::wire::backend;
+use crate::session::{Attached, Batch, Prepared, RelayPrepared, Relayed};
 use crate::wire::connection::Connection;
 use crate::wire::frontend::{Bind, Target};
 use crate::wire::guard::Failure;
@@ -22,15 +21,20 @@ pub async fn parse(
     name: &str,
     prepared: &Arc<Prepared>,
 ) -> Result<(), Failure> {
-    let RelayPrepared { relayed, text } = relay_of(prepared)?;
-    let fresh = name.is_empty();
-    attach(connection, relayed).await?;
-    let (attached, replies) = parts(connection, relayed)?;
-    let reply = match attached.lease.ensure(text, fresh) {
-        Ensured::Known => Reply::Ours(backend::PARSE_COMPLETE.to_vec()),
-        Ensured::Sent => forward(PARSED, relayed),
-    };
-    replies.push(reply);
+    let relay = relay_of(prepared)?;
+    attach(connection, &relay.relayed).await?;
+    let statement = connection.session.statement(relay)?;
+    let (attached, replies) = parts(connection, &relay.relayed)?;
+    match name {
+        "" => {
+            attached.unnamed = Some(relay.relayed.clone());
+            attached.lease.parse("", statement.sql(), statement.oids());
+        }
+        _ => {
+            attached.lease.prepare(&statement);
+        }
+    }
+    replies.push(PARSED, &relay.relayed);
     Ok(())
 }
 
@@ -40,15 +44,12 @@ pub async fn bind(
     prepared: &Arc<Prepared>,
     bind: &Bind,
 ) -> Result<(), Failure> {
-    let RelayPrepared { relayed, text } = relay_of(prepared)?;
-    attach(connection, relayed).await?;
-    let unnamed = bind.statement.is_empty();
-    ready(connection, prepared, unnamed)?;
-    let (attached, replies) = parts(connection, relayed)?;
-    attached
-        .lease
-        .bind(&bind.portal, text.name_if(!unnamed), &bind.rest);
-    replies.push(forward(BOUND, relayed));
+    let relay = relay_of(prepared)?;
+    attach(connection, &relay.relayed).await?;
+    let name = ready(connection, relay, &bind.statement)?;
+    let (attached, replies) = parts(connection, &relay.relayed)?;
+    attached.lease.bind(&bind.portal, &name, &bind.rest);
+    replies.push(BOUND, &relay.relayed);
     connection
         .session
         .bind(&bind.portal, prepared.clone(), Vec::new(), Vec::new())?;
@@ -60,18 +61,21 @@ pub async fn describe(
     prepared: &Arc<Prepared>,
     target: &Target,
 ) -> Result<(), Failure> {
-    let RelayPrepared { relayed, text } = relay_of(prepared)?;
-    attach(connection, relayed).await?;
-    let (kind, name) = match target {
+    let relay = relay_of(prepared)?;
+    attach(connection, &relay.relayed).await?;
+    match target {
         Target::Statement(name) => {
-            ready(connection, prepared, name.is_empty())?;
-            (b'S', text.name_if(!name.is_empty()))
+            let name = ready(connection, relay, name)?;
+            let (attached, replies) = parts(connection, &relay.relayed)?;
+            attached.lease.describe_statement(&name);
+            replies.push(DESCRIBED, &relay.relayed);
         }
-        Target::Portal(name) => (b'P', name.as_str()),
-    };
-    let (attached, replies) = parts(connection, relayed)?;
-    attached.lease.describe(kind, name);
-    replies.push(forward(DESCRIBED, relayed));
+        Target::Portal(name) => {
+            let (attached, replies) = parts(connection, &relay.relayed)?;
+            attached.lease.describe_portal(name);
+            replies.push(DESCRIBED, &relay.relayed);
+        }
+    }
     Ok(())
 }
 
@@ -81,79 +85,83 @@ pub fn execute(
     portal: &str,
     max_rows: i32,
 ) -> Result<(), Failure> {
-    let RelayPrepared { relayed, .. } = relay_of(prepared)?;
-    connection.relay.executed.push(relayed.clone());
-    let (attached, replies) = parts(connection, relayed)?;
-    attached.lease.execute_portal(portal, max_rows);
-    replies.push(forward(EXECUTED, relayed));
+    let relay = relay_of(prepared)?;
+    connection.relay.executed.push(relay.relayed.clone());
+    let (attached, replies) = parts(connection, &relay.relayed)?;
+    // zero and less: all
+    let most = u32::try_from(max_rows).unwrap_or(0);
+    attached.lease.execute(portal, most);
+    replies.push(EXECUTED, &relay.relayed);
     Ok(())
 }
 
 /// False if no source has the portal.
 pub fn close_portal(connection: &mut Connection, portal: &str) -> Result<bool, Failure> {
     let prepared = connection.session.portal(portal)?.prepared.clone();
-    let RelayPrepared { relayed, .. } = relay_of(&prepared)?;
+    let relay = relay_of(&prepared)?;
     connection.session.close_portal(portal);
-    if connection.session.attached(&relayed.source).is_none() {
+    if connection.session.attached(&relay.relayed.source).is_none() {
         return Ok(false);
     }
-    let (attached, replies) = parts(connection, relayed)?;
-    attached.lease.close(b'P', portal);
-    replies.push(forward(CLOSED, relayed));
+    let (attached, replies) = parts(connection, &relay.relayed)?;
+    attached.lease.close_portal(portal);
+    replies.push(CLOSED, &relay.relayed);
     Ok(true)
-}
-
-/// The end of a batch: every source that had a part in it says how it ended.
-pub async fn sync(connection: &mut Connection) -> Result<(), Failure> {
-    let undo = connection.skipping && connection.session.in_implicit();
-    for source in connection.session.unsynced() {
-        let guard = connection.guard();
-        let mut report = Report::new(&connection.session);
-        settle_before(connection, Some(&source)).await?;
-        let Some(attached) = connection.session.attached(&source) else {
-            continue;
-        };
-        if undo && !attached.lease.is_refused() {
-            // the batch failed here, not there: what it did there must not last
-            attached.lease.execute_portal(NO_PORTAL, 0);
-        }
-        attached.lease.sync();
-        connection.relay.source = Some(source);
-        connection.relay.replies.push(Reply::Ready);
-        if undo {
-            connection.relay.replies.silence();
-        }
-        report.route = Some(Route::Relay);
-        let result = pump::settle(connection, &guard, &mut report).await;
-        report.log(&result);
-        match result {
-            Err(Failure::Told(_)) if undo => {}
-            other => other?,
-        }
-    }
-    for relayed in std::mem::take(&mut connection.relay.executed) {
-        connection.session.relayed(&relayed);
-    }
-    connection.session.settle();
-    Ok(())
 }
 
 /// A portal that nobody opens: running it fails, and with it the transaction.
 const NO_PORTAL: &str = "narrows: the statements before this one are undone";
 
+/// The end of a batch: every source that had a part in it says how it ended.
+pub async fn sync(connection: &mut Connection) -> Result<(), Failure> {
+    // a batch that failed here must not last there
+    let undo = connection.skipping && connection.session.in_implicit();
+    let mut result = Ok(());
+    for source in connection.session.unsynced() {
+        settle_before(connection, Some(&source)).await?;
+        let guard = connection.guard();
+        let mut report = Report::new(&connection.session);
+        report.route = Some(Route::Relay);
+        let Some(attached) = connection.session.attached(&source) else {
+            continue;
+        };
+        attached.batch = Batch::Ended;
+        if undo {
+            attached.lease.execute(NO_PORTAL, 0);
+            connection.relay.replies.push_hidden(EXECUTED);
+        }
+        attached.lease.sync();
+        connection.relay.replies.push_ready(None);
+        connection.relay.source = Some(source);
+        let settled = pump::settle(connection, &guard, &mut report).await;
+        report.log(&settled);
+        if settled.is_err() {
+            result = settled;
+        }
+    }
+    let executed = std::mem::take(&mut connection.relay.executed);
+    if result.is_ok() && !undo {
+        for relayed in executed {
+            connection.session.relayed(&relayed);
+        }
+    }
+    result
+}
+
 /// Everything that is on its way from another source arrives first: answers keep
 /// the order of their messages.
 pub async fn settle_before(
     connection: &mut Connection,
-    next: Option<&crate::names::SourceName>,
+    next: Option<&SourceName>,
 ) -> Result<(), Failure> {
-    if connection.relay.source.is_none() || connection.relay.source.as_ref() == next {
+    let Some(source) = &connection.relay.source else {
+        return Ok(());
+    };
+    if Some(source) == next || connection.relay.replies.is_empty() {
         return Ok(());
     }
-    if let Some(source) = connection.relay.source.clone()
-        && let Some(attached) = connection.session.attached(&source)
-    {
-        attached.lease.flush_request();
+    if let Some(attached) = connection.session.attached(source) {
+        attached.lease.flush_message();
     }
     let guard = connection.guard();
     let mut report = Report::new(&connection.session);
@@ -166,23 +174,24 @@ async fn attach(connection: &mut Connection, relayed: &Arc<Relayed>) -> Result<(
     let Connection {
         channel, session, ..
     } = connection;
-    guard.run(channel, session.attach(relayed)).await?;
-    connection.relay.source = Some(relayed.source.clone());
-    Ok(())
+    guard.run(channel, session.attach(relayed)).await
 }
 
-/// The statement is known to the connection that it is used on now.
-fn ready(connection: &mut Connection, prepared: &Arc<Prepared>, unnamed: bool) -> Result<()> {
-    let RelayPrepared { relayed, text } = relay_of(prepared)?;
-    let (attached, replies) = parts(connection, relayed)?;
-    if attached.lease.ensure(text, unnamed) == Ensured::Sent {
-        replies.push(Reply::Frames {
-            ends: PARSED,
-            fate: Fate::Swallow,
-            about: relayed.clone(),
-        });
+/// The statement is known to the connection that it is used on now; its name there.
+fn ready(connection: &mut Connection, relay: &RelayPrepared, name: &str) -> Result<Arc<str>> {
+    let statement = connection.session.statement(relay)?;
+    let (attached, replies) = parts(connection, &relay.relayed)?;
+    if !name.is_empty() {
+        attached.lease.ensure(&statement);
+        return Ok(statement.name().into());
     }
-    Ok(())
+    let there = attached.unnamed.as_ref();
+    if !there.is_some_and(|there| Arc::ptr_eq(there, &relay.relayed)) {
+        attached.unnamed = Some(relay.relayed.clone());
+        attached.lease.parse("", statement.sql(), statement.oids());
+        replies.push_hidden(PARSED);
+    }
+    Ok("".into())
 }
 
 fn relay_of(prepared: &Prepared) -> Result<&RelayPrepared> {
@@ -200,14 +209,7 @@ fn parts<'a>(
     let attached = session
         .attached(&relayed.source)
         .ok_or_else(|| Error::internal("a portal of a source that is not attached"))?;
+    attached.batch = Batch::Open;
     relay.source = Some(relayed.source.clone());
     Ok((attached, &mut relay.replies))
-}
-
-fn forward(ends: &'static [u8], relayed: &Arc<Relayed>) -> Reply {
-    Reply::Frames {
-        ends,
-        fate: Fate::Forward,
-        about: relayed.clone(),
-    }
 }

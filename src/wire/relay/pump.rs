@@ -235,7 +235,9 @@ impl Pump<'_> {
             return Err(error.to_error(self.lease.source()).into());
         }
         let state = SqlState::from_code(error.code()).unwrap_or(SqlState::SYSTEM_ERROR);
-        if let Some(about) = self.about().cloned() {
+        if let Some(about) = self.about().cloned()
+            && self.failed.is_none()
+        {
             self.channel
                 .out
                 .relayed_report(b'E', error.fields(), |at| about.position(at));

@@ -7,6 +7,7 @@ use super::pump;
 use crate::error::Error;
 use crate::plan::Route;
 use crate::session::Prepared;
+use crate::sources::postgres::relay::Ensured;
 use crate::wire::connection::Connection;
 use crate::wire::guard::{Failure, Guard};
 use crate::wire::portal::Report;
@@ -26,8 +27,10 @@ pub async fn run(
         channel, session, ..
     } = connection;
     guard.run(channel, session.attach(relayed)).await?;
-    session.prepare_what_runs(relayed)?;
-    let Some(attached) = session.attached(&relayed.source) else {
+    if session.prepare_what_runs(relayed)? == Ensured::Sent {
+        connection.relay.replies.push_ready(Some(relayed));
+    }
+    let Some(attached) = connection.session.attached(&relayed.source) else {
         return Err(Error::internal("a source that was not attached").into());
     };
     attached.lease.query(relayed.text.text());
