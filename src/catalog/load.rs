@@ -19,7 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// knew, and its status says why.
 pub async fn load(sources: &[Arc<dyn Source>], previous: &Catalog) -> Catalog {
     let readings = join_all(sources.iter().map(|source| read(source.as_ref()))).await;
-    let mut catalog = Catalog::default();
+    let mut catalog = Catalog {
+        version: previous.version + 1,
+        ..Catalog::default()
+    };
     let others = previous
         .sources
         .iter()
@@ -71,6 +74,7 @@ fn add(catalog: &mut Catalog, source: &dyn Source, reading: Reading, previous: &
             Schema {
                 source: Some(source.name().clone()),
                 remote,
+                open: source.as_postgres().is_some_and(|source| source.offers_all_tables()),
                 tables: BTreeMap::new(),
             },
         );
@@ -108,6 +112,7 @@ fn insert(catalog: &mut Catalog, table: Arc<Table>) {
         .or_insert_with(|| Schema {
             source: Some(table.source.clone()),
             remote: None,
+            open: false,
             tables: BTreeMap::new(),
         });
     schema.tables.insert(table.name.relation.to_string(), table);

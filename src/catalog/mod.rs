@@ -16,6 +16,8 @@ pub use load::load;
 
 #[derive(Debug, Default)]
 pub struct Catalog {
+    /// Another number for every reading.
+    pub version: u64,
     /// By schema name as clients write it.
     pub schemas: BTreeMap<String, Schema>,
     pub sources: Vec<SourceStatus>,
@@ -26,6 +28,8 @@ pub struct Schema {
     pub source: Option<SourceName>,
     /// Its name in the database of a Postgres source; other kinds have none.
     pub remote: Option<String>,
+    /// Clients may name every relation that the source has there, known or not.
+    pub open: bool,
     pub tables: BTreeMap<String, Arc<Table>>,
 }
 

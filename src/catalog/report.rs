@@ -233,6 +233,7 @@ mod tests {
         let schema = Schema {
             source: Some(SourceName::new("shop")),
             remote: Some("public".into()),
+            open: false,
             tables: [("hosts".to_string(), Arc::new(table))].into(),
         };
         catalog.schemas.insert("shop".into(), schema);

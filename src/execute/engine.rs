@@ -29,6 +29,7 @@ pub struct Engine {
     sources: Vec<Arc<dyn Source>>,
     catalog: Arc<ArcSwap<Catalog>>,
     refreshing: tokio::sync::Mutex<()>,
+    readings: plan::relay::Cache,
     /// Functions, rules and limits; sessions copy it and set their own options.
     state: SessionState,
 }
@@ -60,6 +61,7 @@ impl Engine {
             sources,
             catalog,
             refreshing: tokio::sync::Mutex::default(),
+            readings: plan::relay::Cache::default(),
             state,
         });
         tokio::spawn(keep_fresh(Arc::downgrade(&engine)));
@@ -73,6 +75,11 @@ impl Engine {
     /// What the sources hold, as last read.
     pub fn catalog(&self) -> Arc<Catalog> {
         self.catalog.load_full()
+    }
+
+    /// How statements were read for the relay.
+    pub fn readings(&self) -> &plan::relay::Cache {
+        &self.readings
     }
 
     pub fn source(&self, name: &str) -> Option<&Arc<dyn Source>> {

@@ -35,6 +35,7 @@ use crate::auth::grants::Grants;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
 use crate::execute::{Engine, EngineSession};
+use crate::names::SourceName;
 use crate::plan;
 use crate::semantics::SessionVars;
 use crate::types::PgType;

@@ -79,6 +79,7 @@ impl Session {
                 .map(Answer::Rows),
             // PREPARE takes queries alone, Parse anything
             Parsed::Session(statement) => Box::pin(self.command(statement, Bound::default())).await,
+            Parsed::Relay(_) => Ok(Answer::Relay(prepared.clone())),
             Parsed::Empty => Ok(Answer::Empty),
         }
     }

@@ -239,6 +239,9 @@ async fn execute(
     let answer = guard.run(channel, session.execute(name, most)).await?;
     connection.send_notices();
     match answer {
+        Answer::Relay(_) => {
+            return Err(Error::internal("a relayed statement in the engine's portal").into());
+        }
         Answer::Empty => connection.channel.out.empty_query(),
         Answer::Done(tag) => connection.channel.out.command_complete(&tag),
         Answer::Copy(running, options) => {

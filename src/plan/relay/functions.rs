@@ -55,7 +55,8 @@ pub(super) fn standing(schema: Option<&str>, name: &str) -> Standing {
     }
 }
 
-fn is_builtin(name: &str) -> bool {
+/// Is it a function of pg_catalog, whatever else is called so?
+pub fn is_builtin(name: &str) -> bool {
     let in_catalog = |namespace: Oid| namespace == oids::SCHEMA_PG_CATALOG;
     builtin::functions_named(name).any(|function| in_catalog(function.namespace))
         // A type's name converts to it.

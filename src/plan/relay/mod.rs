@@ -40,6 +40,7 @@ mod walk;
 use std::sync::Arc;
 
 pub use cache::Cache;
+pub use functions::is_builtin;
 pub use names::{Names, remote_search_path};
 pub use rewritten::Rewritten;
 pub use statement::{Analyze, Effects, FunctionName, Hold, Kind, Reason, RelayStatement};
@@ -56,6 +57,12 @@ pub enum Reading {
 /// Reads one statement, without the semicolon that separates it from others.
 pub fn read(text: &str, names: &Names) -> Reading {
     finish(text, walk::read(text, names))
+}
+
+/// What a statement does that is sent as it is, whatever it names. What is not
+/// understood may do anything.
+pub fn classify(text: &str) -> (Kind, Effects) {
+    walk::classify(text).unwrap_or((Kind::Call, Effects::Taints))
 }
 
 fn finish(text: &str, read: walk::Read) -> Reading {

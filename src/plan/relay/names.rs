@@ -83,6 +83,12 @@ impl<'a> Names<'a> {
         schema.is_some_and(|schema| schema.tables.contains_key(relation))
     }
 
+    /// Is it known, or may it be there all the same? Then the source says.
+    pub(super) fn may_hold(&self, schema: &str, relation: &str) -> bool {
+        let schema = self.catalog.schemas.get(schema);
+        schema.is_some_and(|schema| schema.open || schema.tables.contains_key(relation))
+    }
+
     /// pg_catalog is searched first (section 5.10.5 of the Postgres manual).
     pub(super) fn unqualified(&self, relation: &str) -> RelationIs<'a> {
         if builtin::system_relation("pg_catalog", relation).is_some() {

@@ -173,7 +173,7 @@ impl Walk<'_, '_> {
                         // What is not in the catalog may be an index or a sequence,
                         // but nothing that can be read.
                         let read = matches!(used, Use::From | Use::Read);
-                        if !names.holds(&schema_name, &name)
+                        if !names.may_hold(&schema_name, &name)
                             && (read || !self.is_defining())
                             && used != Use::Create
                         {

@@ -115,6 +115,14 @@ pub enum Reason {
     NotUnderstood(String),
 }
 
+impl Reason {
+    /// Does the statement read relations of more than one source, or of one that
+    /// nothing can be relayed to?
+    pub fn is_federated(&self) -> bool {
+        matches!(self, Reason::Sources(_) | Reason::Lake(_))
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

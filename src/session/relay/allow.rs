@@ -4,7 +4,7 @@
 use super::Relayed;
 use crate::error::{Error, Result, SqlState};
 use crate::names::{RelationName, SourceName};
-use crate::plan::relay::{Analyze, FunctionName, Kind, RelayStatement};
+use crate::plan::relay::{Analyze, FunctionName, Kind, RelayStatement, is_builtin};
 use crate::session::Session;
 use crate::sources::postgres::PostgresSource;
 
@@ -43,10 +43,21 @@ impl Session {
         match statement
             .functions
             .iter()
-            .find(|function| !source.allows_function(function.schema.as_deref(), &function.name))
+            .find(|function| !self.allows(source, function))
         {
             Some(function) => Err(refused(function, &statement.source)),
             None => Ok(()),
+        }
+    }
+
+    fn allows(&self, source: &PostgresSource, function: &FunctionName) -> bool {
+        let FunctionName { schema, name } = function;
+        match schema.as_deref() {
+            None if is_builtin(name) => source.allows_function(Some("pg_catalog"), name),
+            None => source.allows_function(None, name),
+            Some(schema) => source.mapping().iter().any(|(remote, here)| {
+                here == schema && source.allows_function(Some(remote), name)
+            }) || schema == "pg_catalog" && source.allows_function(Some(schema), name),
         }
     }
 

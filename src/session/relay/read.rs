@@ -1,17 +1,18 @@
 //! Which statements go to a source as they are: by the names in their text, by
 //! `SET narrows.source`, or because what they run is there already.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::{RelayPrepared, Relayed};
+use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::names::SourceName;
-use crate::plan::relay::{Kind, Names, Reading, Rewritten};
-use crate::plan::relay::{Effects, classify};
+use crate::plan::lexer::Lexer;
+use crate::plan::relay::{Effects, Kind, Names, Reading, Rewritten, classify};
 use crate::session::Session;
 use crate::session::commands::Command;
-use crate::session::lexer::Lexer;
 use crate::session::prepared::{Parsed, Prepared, SessionStatement};
 use crate::types::PgType;
 
@@ -32,6 +33,7 @@ impl Session {
         }
         let catalog = self.engine.engine().catalog();
         let path = self.search_path();
+        let epoch = self.epoch(&catalog, &path);
         let names = Names {
             catalog: &catalog,
             search_path: &path,
@@ -41,7 +43,7 @@ impl Session {
             .engine
             .engine()
             .readings()
-            .lookup_or_read(text, &names, &self.relays.epoch(&catalog, &path));
+            .lookup_or_read(text, &names, epoch);
         match reading {
             Reading::Relay(statement, text) => {
                 self.allow(&statement)?;
@@ -56,7 +58,7 @@ impl Session {
                 }))))
             }
             Reading::Engine(reason) => {
-                if route == "relay" && reason.names_relations() {
+                if route == "relay" && reason.is_federated() {
                     return Err(Error::unsupported("the statement cannot be relayed")
                         .with_detail(format!("{reason}."))
                         .with_hint("narrows.route is relay; set it to auto."));
@@ -65,6 +67,13 @@ impl Session {
                 Ok(None)
             }
         }
+    }
+
+    /// Differs wherever names may mean something else.
+    fn epoch(&self, catalog: &Arc<Catalog>, path: &Arc<[String]>) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (catalog.version, &self.identity.database, path).hash(&mut hasher);
+        hasher.finish()
     }
 
     fn verbatim_source(&self) -> Option<SourceName> {

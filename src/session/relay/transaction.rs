@@ -39,7 +39,7 @@ impl Session {
         while at < self.relays.attached.len() {
             let attached = &mut self.relays.attached[at];
             if attached.block == Block::Open {
-                attached.lease.execute(text).await?;
+                attached.lease.perform(text).await?;
             }
             at += 1;
         }
@@ -74,7 +74,7 @@ impl Session {
             if attached.block == Block::Open {
                 attached.block = Block::Closed;
                 attached.wrote = Wrote::Nothing;
-                if let Err(error) = attached.lease.execute(text).await {
+                if let Err(error) = attached.lease.perform(text).await {
                     if attached.lease.is_dead() {
                         self.relays.attached.swap_remove(at);
                     }
