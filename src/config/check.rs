@@ -11,6 +11,7 @@ use super::section::Section;
 pub(super) fn across_sections(config: &Config, root: &Section<'_>) {
     check_schemas(config, root);
     check_storage(config, root);
+    check_roles(config, root);
     check_open_door(config, root);
 }
 
@@ -81,6 +82,29 @@ fn check_storage(config: &Config, root: &Section<'_>) {
                 "no [storage.{storage}] is declared; {}",
                 suggestion(storage, declared)
             ));
+        }
+    }
+}
+
+/// A role of nobody would silently never be used.
+fn check_roles(config: &Config, root: &Section<'_>) {
+    if root.find("users").is_none() {
+        return;
+    }
+    for (name, source) in &config.sources {
+        let Source::Postgres(postgres) = source else {
+            continue;
+        };
+        for user in postgres.roles.keys() {
+            if !config.users.iter().any(|declared| declared.name == *user)
+                && let Some(item) = find(root, &["sources", name, "roles", user])
+            {
+                let declared = config.users.iter().map(|user| user.name.as_str());
+                item.mistake(format!(
+                    "no user \"{user}\" is declared; {}",
+                    suggestion(user, declared)
+                ));
+            }
         }
     }
 }

@@ -89,6 +89,18 @@ pub struct PostgresSource {
     pub tables: Vec<String>,
     pub max_connections: usize,
     pub writable: bool,
+    /// User here → whom relayed statements of theirs run as; others run as the URL's.
+    pub roles: BTreeMap<String, UpstreamRole>,
+    /// `schema.name` globs, remote: functions that a user who may see less than
+    /// the source's role may call all the same.
+    pub functions: Vec<String>,
+}
+
+/// A login of the source's.
+#[derive(Debug, Clone)]
+pub struct UpstreamRole {
+    pub user: String,
+    pub password: Option<Secret>,
 }
 
 #[derive(Debug, Clone)]

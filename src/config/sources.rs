@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::files;
 use super::item::Item;
 use super::notes::suggestion;
-use super::schema::{DeltaSource, IcebergCatalog, IcebergSource, PostgresSource, Source};
+use super::schema::{
+    DeltaSource, IcebergCatalog, IcebergSource, PostgresSource, Source, UpstreamRole,
+};
 use super::section::Section;
 use super::users::check_glob;
 
@@ -72,7 +74,43 @@ fn read_postgres(name: &str, section: &Section<'_>) -> PostgresSource {
         },
         max_connections: section.count("max_connections").unwrap_or(8),
         writable: section.boolean("writable").unwrap_or(false),
+        roles: read_roles(section),
+        functions: read_functions(section),
     }
+}
+
+fn read_roles(section: &Section<'_>) -> BTreeMap<String, UpstreamRole> {
+    let named = section.named("roles").into_iter();
+    named
+        .filter_map(|(name, item)| {
+            let section = item.section()?;
+            let role = UpstreamRole {
+                user: section.required_text("user"),
+                password: section.secret("password"),
+            };
+            if role.user.is_empty()
+                && let Some(item) = section.find("user")
+            {
+                item.mistake("the user is empty");
+            }
+            section.finish();
+            Some((name, role))
+        })
+        .collect()
+}
+
+fn read_functions(section: &Section<'_>) -> Vec<String> {
+    let texts = section.texts("functions").unwrap_or_default();
+    for text in &texts {
+        check_glob(text);
+        if !text.value.contains('.') {
+            text.mistake(format!(
+                "{} names no schema: expected \"<schema>.<function>\" such as \"public.*\"",
+                text.shown()
+            ));
+        }
+    }
+    texts.into_iter().map(|text| text.value).collect()
 }
 
 /// The two forms of section 34.1.1 of the Postgres manual; the source's own

@@ -3,14 +3,15 @@
 //! an error: it holds the password.
 //!
 //! After section 34.1.1 "Connection Strings" and 34.19 "SSL Support" of the
-//! Postgres manual. The TLS options are read here because `tokio_postgres`
-//! knows neither verify-ca, verify-full nor certificates.
+//! Postgres manual. The TLS options, require_auth and target_session_attrs are read
+//! here because `tokio_postgres` knows none or not all of their values.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
+use super::policy::{AuthPolicy, WantedSession};
 use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
 
@@ -21,8 +22,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Address {
     pub config: tokio_postgres::Config,
     pub trust: Trust,
-    /// From the first packet to a session that is set up.
+    /// From the first packet to a session that is set up; for each host of its own.
     pub connect_timeout: Duration,
+    pub auth: AuthPolicy,
+    pub wanted: WantedSession,
 }
 
 /// What the server's certificate has to prove.
@@ -57,22 +60,24 @@ pub(super) struct ClientCertificate {
 
 /// The options that libpq has and `tokio_postgres` has not.
 #[derive(Default)]
-struct TlsOptions {
+struct OwnOptions {
     mode: Option<String>,
     root: Option<String>,
     certificate: Option<String>,
     key: Option<String>,
+    require_auth: Option<String>,
+    target_session_attrs: Option<String>,
 }
 
 /// F0000 if the text is no connection string.
 pub(super) fn parse(source: &SourceName, text: &str) -> Result<Address> {
-    let mut options = TlsOptions::default();
+    let mut options = OwnOptions::default();
     let rest = match text
         .strip_prefix("postgres://")
         .or_else(|| text.strip_prefix("postgresql://"))
     {
-        Some(body) => format!("postgres://{}", without_tls_of_url(body, &mut options)?),
-        None => without_tls_of_pairs(source, text, &mut options)?,
+        Some(body) => format!("postgres://{}", without_own_of_url(body, &mut options)?),
+        None => without_own_of_pairs(source, text, &mut options)?,
     };
     // The cause is left out: it may quote a piece of a password that was not percent-encoded.
     let mut config: tokio_postgres::Config = rest.parse().map_err(|_| {
@@ -82,6 +87,20 @@ pub(super) fn parse(source: &SourceName, text: &str) -> Result<Address> {
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
         return Err(invalid(source, "its url names no host"));
     }
+    let auth = match &options.require_auth {
+        Some(text) => AuthPolicy::parse(text).map_err(|what| invalid(source, &what))?,
+        None => AuthPolicy::default(),
+    };
+    let wanted = match &options.target_session_attrs {
+        Some(text) => WantedSession::parse(text).map_err(|what| invalid(source, &what))?,
+        None => WantedSession::Any,
+    };
+    // What tokio_postgres can ask of the scans' own connections.
+    config.target_session_attrs(match wanted {
+        WantedSession::ReadWrite | WantedSession::Primary => TargetSessionAttrs::ReadWrite,
+        WantedSession::ReadOnly | WantedSession::Standby => TargetSessionAttrs::ReadOnly,
+        WantedSession::Any | WantedSession::PreferStandby => TargetSessionAttrs::Any,
+    });
     let (mode, trust) = options.trust(source)?;
     config.ssl_mode(mode);
     if config.get_application_name().is_none() {
@@ -104,10 +123,12 @@ pub(super) fn parse(source: &SourceName, text: &str) -> Result<Address> {
         config,
         trust,
         connect_timeout,
+        auth,
+        wanted,
     })
 }
 
-impl TlsOptions {
+impl OwnOptions {
     /// True if the option is ours (and taken).
     fn take(&mut self, key: &str, value: String) -> bool {
         match key {
@@ -115,6 +136,8 @@ impl TlsOptions {
             "sslrootcert" => self.root = Some(value),
             "sslcert" => self.certificate = Some(value),
             "sslkey" => self.key = Some(value),
+            "require_auth" => self.require_auth = Some(value),
+            "target_session_attrs" => self.target_session_attrs = Some(value),
             // These cannot change an answer, or are set by every connection anyway.
             "sslcompression" | "gssencmode" | "client_encoding" | "fallback_application_name" => {}
             _ => return false,
@@ -177,7 +200,7 @@ fn invalid(source: &SourceName, what: &str) -> Error {
 }
 
 /// The part after `postgres://`, less our options.
-fn without_tls_of_url(body: &str, options: &mut TlsOptions) -> Result<String> {
+fn without_own_of_url(body: &str, options: &mut OwnOptions) -> Result<String> {
     // A '?' in the password is before the '@', as tokio_postgres reads it.
     let credentials = body.find('@').map_or(0, |at| at + 1);
     let Some(question) = body[credentials..].find('?') else {
@@ -221,10 +244,10 @@ fn percent_decoded(text: &str) -> String {
 }
 
 /// `key = value` pairs, less our options; values may be quoted, `\` escapes.
-fn without_tls_of_pairs(
+fn without_own_of_pairs(
     source: &SourceName,
     text: &str,
-    options: &mut TlsOptions,
+    options: &mut OwnOptions,
 ) -> Result<String> {
     let mut kept = String::new();
     let mut rest = text.trim_start();

@@ -84,6 +84,17 @@ impl Session {
             )
     }
 
+    /// Says goodbye and waits a little for the other side to have gone.
+    pub async fn close(self, patience: Duration) {
+        let Session { client, task, .. } = self;
+        let abort = task.abort_handle();
+        // Without its client the task says goodbye and ends.
+        drop(client);
+        if timeout(patience, task).await.is_err() {
+            abort.abort();
+        }
+    }
+
     /// Ends what the source is doing for this session, then the session: what is
     /// still sent is read and thrown away until the source says that it stopped.
     async fn cancel(self) {
@@ -176,10 +187,12 @@ impl Loan {
         let pool = self.pool.clone();
         self.runtime.spawn(async move {
             match timeout(PARTING, session.client.batch_execute("COMMIT")).await {
-                Ok(Ok(())) => pool.put(session),
-                _ => session.cancel().await,
+                Ok(Ok(())) => pool.put(session, permit),
+                _ => {
+                    session.cancel().await;
+                    drop(permit);
+                }
             }
-            drop(permit);
         });
     }
 }

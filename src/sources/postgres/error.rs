@@ -58,26 +58,46 @@ pub(super) fn protocol_broken(source: &SourceName, what: &str) -> Error {
 }
 
 fn reported_by(source: &SourceName, reported: &tokio_postgres::error::DbError) -> Error {
+    from_report(
+        source,
+        &Reported {
+            code: reported.code().code(),
+            message: reported.message(),
+            detail: reported.detail(),
+            hint: reported.hint(),
+        },
+    )
+}
+
+/// What an ErrorResponse says, as far as it is kept.
+pub(super) struct Reported<'a> {
+    pub code: &'a str,
+    pub message: &'a str,
+    pub detail: Option<&'a str>,
+    pub hint: Option<&'a str>,
+}
+
+pub(super) fn from_report(source: &SourceName, reported: &Reported<'_>) -> Error {
     let cause = format!("reported by source \"{source}\"");
-    let error = match reported.code().code() {
+    let error = match reported.code {
         // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped
         "57P01" | "57P02" | "57P03" | "57P04" => {
-            connection_lost(source).with_detail(format!("The source says: {}", reported.message()))
+            connection_lost(source).with_detail(format!("The source says: {}", reported.message))
         }
         code if code.starts_with("XX") => Error::new(
             SqlState::SYSTEM_ERROR,
-            format!("source \"{source}\" failed: {}", reported.message()),
+            format!("source \"{source}\" failed: {}", reported.message),
         ),
         code => Error::new(
             SqlState::from_code(code).unwrap_or(SqlState::SYSTEM_ERROR),
-            reported.message(),
+            reported.message,
         ),
     };
-    let error = match reported.detail() {
+    let error = match reported.detail {
         Some(detail) if error.detail().is_none() => error.with_detail(detail),
         _ => error,
     };
-    let error = match reported.hint() {
+    let error = match reported.hint {
         Some(hint) => error.with_hint(hint),
         None => error,
     };
@@ -94,7 +114,7 @@ fn is_malformed(cause: &(dyn std::error::Error + 'static)) -> bool {
     })
 }
 
-fn io_reason(error: &io::Error) -> String {
+pub(super) fn io_reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "the connection was refused".into(),
         io::ErrorKind::TimedOut => "it did not answer in time".into(),

@@ -1,7 +1,8 @@
 //! A Postgres database as a source: what is in it (`discover`), connections to
-//! it (`pool`, `connection`), reading from it (`scan`, `copy`, `decode`) and what
-//! its planner knows (`stats`). Called by the catalog and, for SQL of its own
-//! making, by `pushdown`; knows neither. `tokio_postgres` is used here alone.
+//! it (`pool`, `connection`), reading from it (`scan`, `copy`, `decode`), what its
+//! planner knows (`stats`), and raw connections that clients' statements are
+//! relayed over (`relay`). Called by the catalog and, for SQL of its own making, by
+//! `pushdown`; knows neither. `tokio_postgres` is used here alone.
 
 mod address;
 mod connection;
@@ -9,7 +10,9 @@ mod copy;
 mod decode;
 mod discover;
 mod error;
+mod policy;
 mod pool;
+pub mod relay;
 mod scan;
 mod stats;
 mod table;
@@ -26,7 +29,9 @@ pub use self::stats::ColumnEstimate;
 pub(crate) use self::table::fixture;
 pub use self::table::{Collation, PostgresTable, RemoteColumn, RemoteTable};
 
+use self::address::Address;
 use self::pool::Pool;
+use self::relay::{Connector, Login, RelayPool, UpstreamSettings};
 use super::{Source, SourceKind, Table};
 use crate::config;
 use crate::error::{Error, Result};
@@ -40,7 +45,9 @@ pub struct PostgresSource {
     schemas: BTreeMap<String, String>,
     tables: Vec<String>,
     writable: bool,
+    functions: Vec<String>,
     pool: Arc<Pool>,
+    relay: Arc<RelayPool>,
     /// Tables hold the source they were found in.
     this: Weak<PostgresSource>,
 }
@@ -49,7 +56,8 @@ impl PostgresSource {
     /// Does no IO. F0000 if the URL is no connection string.
     pub fn new(name: SourceName, config: &config::PostgresSource) -> Result<Arc<PostgresSource>> {
         let address = address::parse(&name, config.url.reveal())?;
-        let pool = Pool::new(name.clone(), address, config.max_connections);
+        let pool = Pool::new(name.clone(), address.clone(), config.max_connections);
+        let relay = relay_pool(&name, address, config, pool.clone())?;
         let schemas = match config.schemas.is_empty() {
             true => BTreeMap::from([("public".into(), name.as_str().into())]),
             false => config.schemas.clone(),
@@ -63,7 +71,9 @@ impl PostgresSource {
             schemas,
             tables,
             writable: config.writable,
+            functions: config.functions.clone(),
             pool,
+            relay,
             this: this.clone(),
         }))
     }
@@ -82,6 +92,17 @@ impl PostgresSource {
         &self.schemas
     }
 
+    /// `schema.name` globs of the functions there that a user who may see less than
+    /// the source's role may call all the same.
+    pub fn functions(&self) -> &[String] {
+        &self.functions
+    }
+
+    /// Raw connections, for statements that run there as they are.
+    pub fn relay(&self) -> &Arc<RelayPool> {
+        &self.relay
+    }
+
     fn globs(&self) -> &[String] {
         &self.tables
     }
@@ -89,6 +110,38 @@ impl PostgresSource {
     fn pool(&self) -> &Arc<Pool> {
         &self.pool
     }
+}
+
+fn relay_pool(
+    name: &SourceName,
+    address: Address,
+    config: &config::PostgresSource,
+    pool: Arc<Pool>,
+) -> Result<Arc<RelayPool>> {
+    let own = Login {
+        // As libpq: the name of whoever runs the program.
+        user: match address.config.get_user() {
+            Some(user) => user.into(),
+            None => std::env::var("USER").unwrap_or_else(|_| "postgres".into()),
+        },
+        password: address.config.get_password().map(<[u8]>::to_vec),
+    };
+    let roles = config.roles.iter().map(|(user, role)| {
+        let password = role.password.as_ref();
+        let login = Login {
+            user: role.user.clone(),
+            password: password.map(|secret| secret.reveal().as_bytes().to_vec()),
+        };
+        (user.clone(), login)
+    });
+    let connector = Connector {
+        source: name.clone(),
+        config: Arc::new(address.config.clone()),
+        address,
+        writable: config.writable,
+        none: UpstreamSettings::new([])?,
+    };
+    Ok(RelayPool::new(connector, pool, own, roles))
 }
 
 #[async_trait]

@@ -280,6 +280,8 @@ pub(crate) mod fixture {
             tables: Vec::new(),
             max_connections: 1,
             writable: false,
+            roles: BTreeMap::new(),
+            functions: Vec::new(),
         };
         PostgresSource::new(SourceName::new("shop"), &declared).expect("a source without IO")
     }

@@ -1,5 +1,5 @@
-//! TLS towards a source, by rustls: a connector that checks as much of the
-//! server's certificate as the source's sslmode asks. Called by `connection`.
+//! TLS towards a source, by rustls: a configuration that checks as much of the
+//! server's certificate as the source's sslmode asks. Called by `pool`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,14 +11,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{CertificateCheck, ClientCertificate, Roots, Trust};
 use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
 
 /// Reads certificates from disk. F0000 if a file is missing or holds none.
-pub(super) fn connector(source: &SourceName, trust: &Trust) -> Result<MakeRustlsConnect> {
+pub(super) fn client_config(source: &SourceName, trust: &Trust) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -40,7 +39,7 @@ pub(super) fn connector(source: &SourceName, trust: &Trust) -> Result<MakeRustls
                 }))
         }
     };
-    let config = match &trust.client {
+    let mut config = match &trust.client {
         None => builder.with_no_client_auth(),
         Some(client) => {
             let (chain, key) = client_certificate(source, client)?;
@@ -49,7 +48,9 @@ pub(super) fn connector(source: &SourceName, trust: &Trust) -> Result<MakeRustls
                 .map_err(|error| unusable(source, "sslcert", error))?
         }
     };
-    Ok(MakeRustlsConnect::new(config))
+    // As libpq since 17: servers that know it refuse other protocols on the port.
+    config.alpn_protocols = vec![b"postgresql".to_vec()];
+    Ok(config)
 }
 
 fn roots(source: &SourceName, trust: &Trust) -> Result<RootCertStore> {

@@ -61,6 +61,8 @@ fn source(url: &str, schema: &str, max_connections: usize) -> Arc<PostgresSource
         tables: vec!["*".into()],
         max_connections,
         writable: false,
+        roles: BTreeMap::new(),
+        functions: Vec::new(),
     };
     PostgresSource::new(SourceName::new(schema), &config).expect("a valid source")
 }

@@ -1,0 +1,67 @@
+//! How long a source that could not be reached is left alone. Used by `pool`;
+//! one for each login, because a login may fail where another succeeds.
+
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    failures: u32,
+    /// Until then nobody tries, and hears this instead.
+    until: Option<(Instant, Error)>,
+}
+
+impl Backoff {
+    /// Why a connection is not even tried now.
+    pub fn refusal(&self, now: Instant) -> Option<Error> {
+        let (until, error) = self.until.as_ref()?;
+        (now < *until).then(|| error.duplicate())
+    }
+
+    /// The first failure in a row may be a restart: the next one may try at once.
+    pub fn failed(&mut self, now: Instant, error: &Error) {
+        let pause = match self.failures {
+            0 => Duration::ZERO,
+            n => FIRST.saturating_mul(1 << n.min(10)).min(LONGEST),
+        };
+        self.failures = self.failures.saturating_add(1);
+        // Many servers that lost the same source do not come back to it at once.
+        let pause = pause.mul_f64(rand::random_range(0.5..=1.0));
+        self.until = Some((now + pause, error.duplicate()));
+    }
+
+    pub fn succeeded(&mut self) {
+        *self = Backoff::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_limit_and_end_with_success() {
+        let error = Error::unreachable("shop", "it is down");
+        let mut backoff = Backoff::default();
+        let start = Instant::now();
+        assert!(backoff.refusal(start).is_none());
+        backoff.failed(start, &error);
+        assert!(backoff.refusal(start).is_none());
+        backoff.failed(start, &error);
+        let refusal = backoff
+            .refusal(start + FIRST / 2)
+            .expect("within the pause");
+        assert_eq!(refusal.message(), error.message());
+        for _ in 0..100 {
+            backoff.failed(start, &error);
+        }
+        assert!(backoff.refusal(start + LONGEST / 4).is_some());
+        assert!(backoff.refusal(start + LONGEST).is_none());
+        backoff.succeeded();
+        assert!(backoff.refusal(start).is_none());
+    }
+}

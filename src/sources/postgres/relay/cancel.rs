@@ -1,0 +1,82 @@
+//! Cancelling what a connection runs: a second connection that says which process
+//! to interrupt (section 55.2.8 "Canceling Requests in Progress").
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::super::error::io_reason;
+use super::frontend::cancel_request;
+use super::socket::{Endpoint, Socket, TlsRequest, encrypt};
+use crate::error::{Error, Result};
+use crate::names::SourceName;
+
+/// For the whole of it.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where a connection leads, and how it got there.
+pub(super) struct Origin {
+    pub source: SourceName,
+    pub endpoint: Endpoint,
+    pub config: Arc<tokio_postgres::Config>,
+    /// If the connection is encrypted: a cancel request is then as well.
+    pub tls: Option<TlsRequest>,
+}
+
+/// May outlive its connection; a source ignores what names no live process.
+#[derive(Clone)]
+pub struct Canceller {
+    origin: Arc<Origin>,
+    key: Option<(u32, u32)>,
+}
+
+impl Canceller {
+    pub(super) fn new(origin: Arc<Origin>, key: Option<(u32, u32)>) -> Self {
+        Canceller { origin, key }
+    }
+
+    /// Ends when the source has passed the request on, so that what the
+    /// connection runs next is not hit. Bounded. 08001 if the source cannot be
+    /// reached for it.
+    pub async fn cancel(&self) -> Result<()> {
+        let Some(key) = self.key else {
+            return Ok(());
+        };
+        let unreachable = |why: String| Error::unreachable(&self.origin.source, why);
+        match timeout(PATIENCE, self.request(key)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(unreachable(io_reason(&error)).with_cause(error)),
+            Err(_) => Err(unreachable("it did not answer in time".into())),
+        }
+    }
+
+    async fn request(&self, (process, secret): (u32, u32)) -> std::io::Result<()> {
+        let Origin {
+            endpoint,
+            config,
+            tls,
+            ..
+        } = &*self.origin;
+        let mut socket: Socket = endpoint.open(config).await?;
+        if let Some(tls) = tls {
+            socket = encrypt(socket, tls).await?;
+        }
+        socket.write_all(&cancel_request(process, secret)).await?;
+        socket.flush().await?;
+        // It closes the connection after it sent the signal, and says nothing.
+        let mut nothing = [0; 64];
+        while matches!(socket.read(&mut nothing).await, Ok(1..)) {}
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Canceller {
+    /// Without the key: it allows to cancel.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Canceller")
+            .field("source", &self.origin.source)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,224 @@
+//! Messages from the relay to its source. Every one that has a reply is
+//! remembered until the reply came.
+
+use std::sync::Arc;
+
+use bytes::BufMut;
+
+use super::awaited::{Awaits, Shown};
+use super::connection::{Connection, TransactionStatus};
+use super::frontend::{message, text};
+use super::inbox::Frame;
+use super::prepared::{Statement, name_of};
+use super::settings::UpstreamSettings;
+
+/// What `ensure` and `prepare` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ensured {
+    /// The connection has it.
+    Known,
+    /// A Parse was appended.
+    Sent,
+}
+
+/// What `apply` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// Nothing differed.
+    Same,
+    /// Statements were appended; their replies are not handed out.
+    Sent,
+}
+
+const PARSE_COMPLETE: [u8; 5] = *b"1\0\0\0\x04";
+const CLOSE_COMPLETE: [u8; 5] = *b"3\0\0\0\x04";
+
+impl Connection {
+    /// Whole messages of the client's, as they came; any kind of the frontend's
+    /// but StartupMessage and Terminate.
+    pub fn append(&mut self, frame: &[u8]) {
+        if let Some(kind) = frame.first() {
+            self.awaited.sent(*kind);
+            self.out.put_slice(frame);
+        }
+    }
+
+    fn send(&mut self, kind: u8, body: impl FnOnce(&mut bytes::BytesMut)) {
+        self.awaited.sent(kind);
+        message(&mut self.out, kind, body);
+    }
+
+    pub fn query(&mut self, sql: &str) {
+        self.send(b'Q', |out| text(out, sql));
+    }
+
+    pub fn parse(&mut self, name: &str, sql: &str, oids: &[u32]) {
+        self.send(b'P', |out| parse_body(out, name, sql, oids));
+    }
+
+    /// `rest` is the client's Bind after the two names: formats, values and
+    /// result formats.
+    pub fn bind(&mut self, portal: &str, statement: &str, rest: &[u8]) {
+        self.send(b'B', |out| {
+            text(out, portal);
+            text(out, statement);
+            out.put_slice(rest);
+        });
+    }
+
+    pub fn describe_statement(&mut self, name: &str) {
+        self.send(b'D', |out| named(out, b'S', name));
+    }
+
+    pub fn describe_portal(&mut self, name: &str) {
+        self.send(b'D', |out| named(out, b'P', name));
+    }
+
+    pub fn close_statement(&mut self, name: &str) {
+        self.send(b'C', |out| named(out, b'S', name));
+    }
+
+    pub fn close_portal(&mut self, name: &str) {
+        self.send(b'C', |out| named(out, b'P', name));
+    }
+
+    /// 0: all rows.
+    pub fn execute(&mut self, portal: &str, max_rows: u32) {
+        self.send(b'E', |out| {
+            text(out, portal);
+            out.put_u32(max_rows);
+        });
+    }
+
+    pub fn sync(&mut self) {
+        self.send(b'S', |_| {});
+    }
+
+    /// The message Flush: the source sends what it has.
+    pub fn flush_message(&mut self) {
+        self.send(b'H', |_| {});
+    }
+
+    pub fn copy_data(&mut self, data: &[u8]) {
+        self.send(b'd', |out| out.put_slice(data));
+    }
+
+    pub fn copy_done(&mut self) {
+        self.send(b'c', |_| {});
+    }
+
+    pub fn copy_fail(&mut self, why: &str) {
+        self.send(b'f', |out| text(out, why));
+    }
+
+    pub(super) fn terminate(&mut self) {
+        message(&mut self.out, b'X', |_| {});
+    }
+
+    /// Sees to it that the connection has the statement, before a Bind or a
+    /// Describe of it. No reply is handed out, unless Parse fails: then the error
+    /// is, and the source skips to the next Sync.
+    pub fn ensure(&mut self, statement: &Statement) -> Ensured {
+        self.prepare_as(statement, Shown::Hidden)
+    }
+
+    /// The same for the client's own Parse: one ParseComplete is handed out at its
+    /// place among the replies, whether the source had to parse or not.
+    pub fn prepare(&mut self, statement: &Statement) -> Ensured {
+        let ensured = self.prepare_as(statement, Shown::Shown);
+        if ensured == Ensured::Known {
+            self.awaited
+                .push(Awaits::Synthetic(Frame::synthetic(&PARSE_COMPLETE)));
+        }
+        ensured
+    }
+
+    /// For the client's Close of one of the pool's statements, which stays: one
+    /// CloseComplete is handed out at its place among the replies.
+    pub fn close_kept(&mut self) {
+        self.awaited
+            .push(Awaits::Synthetic(Frame::synthetic(&CLOSE_COMPLETE)));
+    }
+
+    fn prepare_as(&mut self, statement: &Statement, shown: Shown) -> Ensured {
+        if self.known.touch(statement.id()) {
+            return Ensured::Known;
+        }
+        // Not known before it was answered, if it will not be.
+        if !self.awaited.is_skipping()
+            && let Some(evicted) = self.known.insert(statement.id())
+        {
+            self.awaited.push(Awaits::Close(Shown::Hidden));
+            let name = name_of(evicted);
+            message(&mut self.out, b'C', |out| named(out, b'S', &name));
+        }
+        self.awaited.push(Awaits::Parse {
+            statement: Some(statement.id()),
+            shown,
+        });
+        message(&mut self.out, b'P', |out| {
+            parse_body(out, statement.name(), statement.sql(), statement.oids());
+        });
+        Ensured::Sent
+    }
+
+    /// After DEALLOCATE ALL or DISCARD ALL; what `receiving` sees of them is
+    /// forgotten there.
+    pub fn forget_prepared(&mut self) {
+        self.known.clear();
+    }
+
+    /// Brings the session to these settings. Only between batches: after a Sync or
+    /// a simple query, or before anything else. The error of a value that the
+    /// source does not take comes from `next`, after what was sent behind it ran
+    /// under the old settings; `RelayPool::lease` tries unknown ones first.
+    pub fn apply(&mut self, wanted: &Arc<UpstreamSettings>) -> Applied {
+        let same = *self.applied == **wanted;
+        // In a transaction a doubt cannot be settled, only by its end.
+        let settled = self.doubtful.is_none()
+            || self.awaited.has_own()
+            || self.status != TransactionStatus::Idle;
+        if same && settled || self.status == TransactionStatus::Failed {
+            return Applied::Same;
+        }
+        let mut sql = String::new();
+        wanted.write_changes(&self.applied, self.doubtful.as_deref(), &mut sql);
+        let before = match &self.doubtful {
+            Some(doubtful) => doubtful.union(&self.applied),
+            None => self.applied.clone(),
+        };
+        self.doubtful = Some(before.union(wanted));
+        self.applied = wanted.clone();
+        self.own_query(&sql);
+        Applied::Sent
+    }
+
+    /// After a ROLLBACK, or a ROLLBACK TO, of a transaction in which settings were
+    /// applied: they may be what they were before.
+    pub fn doubt_settings(&mut self) {
+        if self.doubtful.is_none() {
+            self.doubtful = Some(self.applied.clone());
+        }
+    }
+
+    pub(super) fn own_query(&mut self, sql: &str) {
+        self.awaited.push(Awaits::Own);
+        message(&mut self.out, b'Q', |out| text(out, sql));
+    }
+}
+
+fn parse_body(out: &mut bytes::BytesMut, name: &str, sql: &str, oids: &[u32]) {
+    text(out, name);
+    text(out, sql);
+    // A message holds at most 65535 of them.
+    let count = u16::try_from(oids.len()).unwrap_or(u16::MAX);
+    out.put_u16(count);
+    for oid in oids.iter().take(usize::from(count)) {
+        out.put_u32(*oid);
+    }
+}
+
+fn named(out: &mut bytes::BytesMut, what: u8, name: &str) {
+    out.put_u8(what);
+    text(out, name);
+}

@@ -1,0 +1,1 @@
+//! A server that says what a test wants it to say.
