@@ -89,6 +89,7 @@ impl Report {
         let state = match result {
             Ok(_) => "00000".to_string(),
             Err(Failure::Closed) => "08006".to_string(),
+            Err(Failure::Told(state)) => state.code().to_string(),
             Err(Failure::Statement(error) | Failure::Fatal(error)) => {
                 if error.blame() != crate::error::Blame::Client {
                     tracing::warn!(pid = self.pid, "{}", error.log_text());

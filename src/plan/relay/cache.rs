@@ -53,6 +53,12 @@ impl Default for Cache {
     }
 }
 
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cache").finish_non_exhaustive()
+    }
+}
+
 impl Cache {
     /// What `read` answers. `epoch` stands for the names: it differs where the
     /// catalog snapshot, the search_path or the database do.

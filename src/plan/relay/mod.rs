@@ -59,10 +59,10 @@ pub fn read(text: &str, names: &Names) -> Reading {
     finish(text, walk::read(text, names))
 }
 
-/// What a statement does that is sent as it is, whatever it names. What is not
-/// understood may do anything.
-pub fn classify(text: &str) -> (Kind, Effects) {
-    walk::classify(text).unwrap_or((Kind::Call, Effects::Taints))
+/// What a statement does that is sent as it is, whatever it names; `None`: it is
+/// not understood and may do anything.
+pub fn classify(text: &str) -> Option<(Kind, Effects)> {
+    walk::classify(text)
 }
 
 fn finish(text: &str, read: walk::Read) -> Reading {

@@ -39,6 +39,11 @@ impl Rewritten {
         rewriter.finish()
     }
 
+    /// A text that is sent as it is.
+    pub fn unchanged(text: &str) -> Rewritten {
+        Rewritten::new(text, &[])
+    }
+
     /// What the source is to be sent.
     pub fn text(&self) -> &str {
         &self.text

@@ -48,6 +48,16 @@ pub(super) fn read(text: &str, names: &Names) -> Read {
     }
 }
 
+/// What a statement does, names left aside; `None`: it is not understood.
+pub(super) fn classify(text: &str) -> Option<(Kind, Effects)> {
+    let tree = Tree::parse(text).ok()?;
+    let statement = kind::only_statement(&tree).ok()?;
+    let kind = kind::of(&tree, statement).ok()?;
+    // functions are not looked up: any of them may change the session
+    let effects = kind::effects(&tree, statement).unwrap_or(Effects::Taints);
+    Some((kind, effects.max(Effects::Taints)))
+}
+
 impl Read {
     fn failed(reason: Reason) -> Read {
         Read {

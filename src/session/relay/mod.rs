@@ -41,6 +41,8 @@ pub struct Relayed {
     pub runs: Option<Arc<Prepared>>,
     /// The cursor that it closes.
     pub closes: Option<String>,
+    /// Its text was not understood: it is sent so that it can be one statement only.
+    pub single: bool,
 }
 
 impl Relayed {

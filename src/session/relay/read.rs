@@ -55,6 +55,7 @@ impl Session {
                     offset,
                     runs: None,
                     closes: None,
+                    single: false,
                 }))))
             }
             Reading::Engine(reason) => {
@@ -84,7 +85,9 @@ impl Session {
     /// Sent as it is: names mean what they mean at the source.
     fn verbatim(&self, source: SourceName, text: &str, offset: usize) -> Result<Parsed> {
         self.allow_verbatim(&source)?;
-        let (kind, effects) = classify(text);
+        let understood = classify(text);
+        let single = understood.is_none();
+        let (kind, effects) = understood.unwrap_or((Kind::Call, Effects::Taints));
         let relayed = Relayed {
             source,
             text: Rewritten::unchanged(text),
@@ -93,6 +96,7 @@ impl Session {
             offset,
             runs: None,
             closes: None,
+            single,
         };
         self.allow_verbatim_write(&relayed)?;
         Ok(Parsed::Relay(Arc::new(relayed)))
@@ -129,6 +133,7 @@ impl Session {
             offset: statement.offset,
             runs: None,
             closes: matches!(statement.command, Command::Close(_)).then(|| name.to_string()),
+            single: false,
         })
     }
 
@@ -148,6 +153,7 @@ impl Session {
             offset: statement.offset,
             runs: Some(prepared.clone()),
             closes: None,
+            single: false,
         })
     }
 

@@ -103,6 +103,26 @@ impl PostgresSource {
         &self.relay
     }
 
+    /// Does no glob of `tables` keep any relation of the mapped schemas away?
+    pub fn offers_all_tables(&self) -> bool {
+        self.tables.iter().any(|glob| glob == "*" || glob == "*.*")
+    }
+
+    /// May users who see less than the source's role call this function? `schema`
+    /// is its schema there; without one it is in any of the mapped ones.
+    pub fn allows_function(&self, schema: Option<&str>, name: &str) -> bool {
+        let allowed = |schema: &str| {
+            let full = format!("{schema}.{name}");
+            self.functions
+                .iter()
+                .any(|glob| crate::auth::grants::matches(glob, &full))
+        };
+        match schema {
+            Some(schema) => allowed(schema),
+            None => self.schemas.keys().any(|schema| allowed(schema)),
+        }
+    }
+
     fn globs(&self) -> &[String] {
         &self.tables
     }

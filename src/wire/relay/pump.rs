@@ -168,15 +168,17 @@ impl Pump<'_> {
         let Some(about) = self.about() else {
             return Ok(true);
         };
+        let heading = match self.heading {
+            Heading::Open => about.heading(),
+            Heading::Written => None,
+        };
         if let Some(stopped) = &mut self.stopped {
             stopped.rows_dropped = true;
             return Ok(true);
         }
-        if self.heading == Heading::Open {
-            self.heading = Heading::Written;
-            if let Some(heading) = about.heading() {
-                self.channel.out.text_row(&heading);
-            }
+        self.heading = Heading::Written;
+        if let Some(heading) = heading {
+            self.channel.out.text_row(&heading);
         }
         self.channel.out.raw(self.lease.rows(rows));
         Ok(true)
@@ -208,7 +210,7 @@ impl Pump<'_> {
             let error = canceled("user request");
             self.failed = Some(error.state());
             self.channel.out.error(&error, Severity::Error);
-        } else if self.about().is_some() {
+        } else if self.own.is_none() && self.replies.front().is_some_and(|r| r.shows(kind)) {
             let bytes = self.lease.bytes(frame);
             if kind == b'C' {
                 self.report.rows += rows_of_tag(bytes);

@@ -12,6 +12,26 @@ pub struct Reply {
     ends: &'static [u8],
     /// `None`: for this server alone.
     pub about: Option<Arc<Relayed>>,
+    shows: Shows,
+}
+
+/// What of a reply the client sees; errors always, if it is about something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    All,
+    /// A Query's answer has columns, but never says that there are none.
+    Columns,
+    Nothing,
+}
+
+impl Reply {
+    pub fn shows(&self, kind: u8) -> bool {
+        match self.shows {
+            Shows::All => self.about.is_some(),
+            Shows::Columns => kind == b'T',
+            Shows::Nothing => false,
+        }
+    }
 }
 
 pub const PARSED: &[u8] = b"1";
@@ -28,23 +48,35 @@ pub struct Replies(VecDeque<Reply>);
 
 impl Replies {
     pub fn push(&mut self, ends: &'static [u8], about: &Arc<Relayed>) {
+        self.add(ends, Some(about), Shows::All);
+    }
+
+    /// A message of ours in place of the client's: only its errors are seen.
+    pub fn push_unseen(&mut self, ends: &'static [u8], about: &Arc<Relayed>) {
+        self.add(ends, Some(about), Shows::Nothing);
+    }
+
+    /// A Describe of ours, for the columns of a Query's answer.
+    pub fn push_described(&mut self, about: &Arc<Relayed>) {
+        self.add(DESCRIBED, Some(about), Shows::Columns);
+    }
+
+    fn add(&mut self, ends: &'static [u8], about: Option<&Arc<Relayed>>, shows: Shows) {
         self.0.push_back(Reply {
             ends,
-            about: Some(about.clone()),
+            about: about.cloned(),
+            shows,
         });
     }
 
     /// Of a Query, everything of which is for the client, or of a Sync.
     pub fn push_ready(&mut self, about: Option<&Arc<Relayed>>) {
-        self.0.push_back(Reply {
-            ends: READY,
-            about: about.cloned(),
-        });
+        self.add(READY, about, Shows::All);
     }
 
     /// A message without a reply that anybody wants.
     pub fn push_hidden(&mut self, ends: &'static [u8]) {
-        self.0.push_back(Reply { ends, about: None });
+        self.add(ends, None, Shows::All);
     }
 
     pub fn front(&self) -> Option<&Reply> {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::pump;
+use super::replies::{BOUND, EXECUTED, PARSED};
 use crate::error::Error;
 use crate::plan::Route;
 use crate::session::Prepared;
@@ -11,6 +12,9 @@ use crate::sources::postgres::relay::Ensured;
 use crate::wire::connection::Connection;
 use crate::wire::guard::{Failure, Guard};
 use crate::wire::portal::Report;
+
+/// No parameter formats, no parameters, no result formats.
+const TEXT_ROWS: [u8; 6] = [0; 6];
 
 pub async fn run(
     connection: &mut Connection,
@@ -33,9 +37,24 @@ pub async fn run(
     let Some(attached) = connection.session.attached(&relayed.source) else {
         return Err(Error::internal("a source that was not attached").into());
     };
-    attached.lease.query(relayed.text.text());
+    let replies = &mut connection.relay.replies;
+    match relayed.single {
+        false => attached.lease.query(relayed.text.text()),
+        true => {
+            // Parse takes one statement, and no other reading of the text makes it two
+            attached.lease.parse("", relayed.text.text(), &[]);
+            attached.lease.bind("", "", &TEXT_ROWS);
+            attached.lease.describe_portal("");
+            attached.lease.execute("", 0);
+            attached.lease.sync();
+            replies.push_unseen(PARSED, relayed);
+            replies.push_unseen(BOUND, relayed);
+            replies.push_described(relayed);
+            replies.push(EXECUTED, relayed);
+        }
+    }
+    replies.push_ready(Some(relayed));
     connection.relay.source = Some(relayed.source.clone());
-    connection.relay.replies.push_ready(Some(relayed));
     let result = pump::settle(connection, guard, report).await;
     if result.is_ok() {
         connection.session.relayed(relayed);

@@ -43,6 +43,11 @@ impl Statement {
         &self.oids
     }
 
+    /// Would it be the same statement under these settings?
+    pub fn fits(&self, settings: &Arc<UpstreamSettings>) -> bool {
+        Arc::ptr_eq(&self.settings, settings) || self.settings.parses_as(settings)
+    }
+
     pub(super) fn id(&self) -> u64 {
         self.id
     }

@@ -55,8 +55,8 @@ impl<'a> Report<'a> {
         )
     }
 
-    pub(super) fn to_error(self, source: &SourceName) -> Error {
-        from_report(
+    pub fn to_error(self, source: &SourceName) -> Error {
+        let error = from_report(
             source,
             &Reported {
                 code: self.code(),
@@ -64,7 +64,12 @@ impl<'a> Report<'a> {
                 detail: self.field(b'D'),
                 hint: self.field(b'H'),
             },
-        )
+        );
+        // schema, table, column, type, constraint, context
+        b"stcdnW".iter().fold(error, |error, code| match self.field(*code) {
+            Some(value) => error.with_field(*code, value),
+            None => error,
+        })
     }
 }
 

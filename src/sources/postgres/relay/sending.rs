@@ -201,6 +201,23 @@ impl Connection {
         }
     }
 
+    /// A statement of the relay's own in front of the client's: its replies are not
+    /// handed out, its error comes from `next` once the source is ready again.
+    pub fn tell(&mut self, sql: &str) {
+        self.own_query(sql);
+    }
+
+    /// The same, waited for.
+    pub async fn perform(&mut self, sql: &str) -> crate::error::Result<()> {
+        self.own_query(sql);
+        self.settle().await
+    }
+
+    /// Was every message answered?
+    pub fn is_answered(&self) -> bool {
+        self.awaited.is_empty() && self.out.is_empty()
+    }
+
     pub(super) fn own_query(&mut self, sql: &str) {
         self.awaited.push(Awaits::Own);
         message(&mut self.out, b'Q', |out| text(out, sql));
