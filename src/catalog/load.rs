@@ -74,7 +74,9 @@ fn add(catalog: &mut Catalog, source: &dyn Source, reading: Reading, previous: &
             Schema {
                 source: Some(source.name().clone()),
                 remote,
-                open: source.as_postgres().is_some_and(|source| source.offers_all_tables()),
+                open: source
+                    .as_postgres()
+                    .is_some_and(|source| source.offers_all_tables()),
                 tables: BTreeMap::new(),
             },
         );

@@ -17,6 +17,7 @@ use crate::names::SourceName;
 use crate::plan::{self, Planned, Statement};
 use crate::pushdown::Mode;
 use crate::semantics::SessionVars;
+use crate::sources::postgres::PinnedSources;
 use crate::sources::{self, Source};
 use crate::types::PgType;
 
@@ -163,8 +164,17 @@ impl EngineSession {
     }
 
     /// Starts a planned statement. `parameters` are of the types that `plan` gave.
-    pub async fn run(&self, planned: &Planned, parameters: Vec<ScalarValue>) -> Result<Rows> {
-        let state = state::of_session(&self.engine.state, &self.vars);
+    /// What `pinned` names is read over those connections, within their transactions.
+    pub async fn run(
+        &self,
+        planned: &Planned,
+        parameters: Vec<ScalarValue>,
+        pinned: PinnedSources,
+    ) -> Result<Rows> {
+        let mut state = state::of_session(&self.engine.state, &self.vars);
+        if !pinned.0.is_empty() {
+            state.config_mut().set_extension(Arc::new(pinned));
+        }
         let catalog = self.engine.catalog();
         let typed = planned.for_values(&state, &catalog, &self.vars, &parameters)?;
         let optimized = plan::optimize(&state, typed.as_ref().unwrap_or(planned), parameters)?;

@@ -134,11 +134,12 @@ impl Session {
             }
             &again
         };
+        let pinned = self.pin(planned).await?;
         self.last_route = match prepared.reason.as_str() {
             "" => planned.route.name().to_string(),
             reason => format!("{}: {reason}", planned.route.name()),
         };
-        let rows = self.engine.run(planned, parameters).await?;
+        let rows = self.engine.run(planned, parameters, pinned).await?;
         Ok(Running {
             cursor: RowCursor::stream(planned.schema.clone(), rows.stream),
             tag: match planned.explain {

@@ -41,8 +41,8 @@ use crate::semantics::SessionVars;
 use crate::types::PgType;
 use crate::types::text::OutputStyle;
 use portals::{Portals, Progress};
-use relay::Relays;
 use prepared::{PlanState, PreparedStatements, SessionStatement};
+use relay::Relays;
 use settings::Settings;
 use transaction::{State, Transaction};
 

@@ -30,7 +30,12 @@ impl Session {
             })?;
             declared.push((pg_type != PgType::UNKNOWN).then_some(pg_type));
         }
-        let parsed = self.inner_query(text, statement, start)?;
+        let before = statement.text[..start].chars().count();
+        let relayed = self.read_relay(text, statement.offset + before)?;
+        let parsed = match relayed {
+            Some(relayed) => relayed,
+            None => self.inner_query(text, statement, start)?,
+        };
         let prepared = self.prepare(parsed, declared).await?;
         self.prepared.put(name, prepared);
         Ok(())
@@ -113,7 +118,10 @@ impl Session {
         };
         self.refresh_vars();
         let planned = self.engine.plan(&statement, &[]).await?;
-        let rows = self.engine.run(&planned, Vec::new()).await?;
+        let rows = self
+            .engine
+            .run(&planned, Vec::new(), Default::default())
+            .await?;
         let mut cursor = RowCursor::stream(rows.schema, rows.stream);
         let Some(batch) = cursor.next(1).await? else {
             return Err(Error::internal("arguments without a row"));

@@ -12,6 +12,7 @@ use super::commands::SetConfig;
 use super::cursor::RowCursor;
 use super::settings::{Scope, Settings};
 use crate::error::{Error, Result, SqlState};
+use crate::names::SourceName;
 use crate::types::PgType;
 
 impl Session {
@@ -30,6 +31,11 @@ impl Session {
                 Some(value) => self.settings.set(name, value, Scope::Transaction),
                 None => self.settings.reset(name, Scope::Transaction),
             };
+        }
+        if let Some(source) = value.filter(|_| name.eq_ignore_ascii_case("narrows.source"))
+            && !source.is_empty()
+        {
+            self.allow_verbatim(&SourceName::new(source))?;
         }
         match value {
             Some(value) => self.settings.set(name, value, scope),

@@ -20,6 +20,14 @@ impl Session {
             if !source.is_writable() {
                 return Err(read_only(&statement.source));
             }
+            if self.settings.text("transaction_read_only") == "on"
+                || !self.in_block() && self.settings.text("default_transaction_read_only") == "on"
+            {
+                return Err(Error::new(
+                    SqlState::READ_ONLY_SQL_TRANSACTION,
+                    "cannot execute a statement that writes in a read-only transaction",
+                ));
+            }
             if let Some(name) = statement.writes.iter().find(|name| !grants.may_write(name)) {
                 return Err(denied(name).with_hint("The user needs it in its write list."));
             }
@@ -55,15 +63,17 @@ impl Session {
         match schema.as_deref() {
             None if is_builtin(name) => source.allows_function(Some("pg_catalog"), name),
             None => source.allows_function(None, name),
-            Some(schema) => source.mapping().iter().any(|(remote, here)| {
-                here == schema && source.allows_function(Some(remote), name)
-            }) || schema == "pg_catalog" && source.allows_function(Some(schema), name),
+            Some(schema) => {
+                source.mapping().iter().any(|(remote, here)| {
+                    here == schema && source.allows_function(Some(remote), name)
+                }) || schema == "pg_catalog" && source.allows_function(Some(schema), name)
+            }
         }
     }
 
     /// SET narrows.source: the text of statements is not read for names, so the
     /// user must be one who may see the whole source.
-    pub(super) fn allow_verbatim(&self, name: &SourceName) -> Result<()> {
+    pub(in crate::session) fn allow_verbatim(&self, name: &SourceName) -> Result<()> {
         let source = self.postgres(name)?;
         if self.has_own_role(source) || self.sees_whole(source) {
             return Ok(());

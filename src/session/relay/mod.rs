@@ -13,19 +13,22 @@ mod transaction;
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
+use crate::plan::Planned;
 use crate::plan::relay::{Effects, Kind, Rewritten};
-use crate::sources::postgres::PostgresSource;
 use crate::sources::postgres::relay::{
     Ensured, Lease, Statement, TransactionStatus, UpstreamSettings,
 };
+use crate::sources::postgres::{HeldLease, PinnedSources, PostgresSource, SharedLease};
 
 use super::commands::Hold;
-use super::{Session, plan};
 use super::portals::Portal;
 use super::prepared::Prepared;
 use super::transaction::State;
+use super::{Session, plan};
 
 /// A statement for one source.
 #[derive(Debug, Clone)]
@@ -46,6 +49,20 @@ pub struct Relayed {
 }
 
 impl Relayed {
+    /// Stands for a scan of the engine's in the session's transaction.
+    fn scan(source: SourceName) -> Self {
+        Relayed {
+            source,
+            text: Rewritten::unchanged(""),
+            kind: Kind::Read,
+            effects: Effects::Plain,
+            offset: 0,
+            runs: None,
+            closes: None,
+            single: false,
+        }
+    }
+
     /// The first line of an EXPLAIN's answer, which says where the plan is from.
     pub fn heading(&self) -> Option<String> {
         matches!(self.kind, Kind::Explain { .. })
@@ -68,7 +85,9 @@ pub struct Relays {
 /// A connection that this session's statements run on until it is given back.
 #[derive(Debug)]
 pub struct Attached {
-    pub lease: Lease,
+    shared: SharedLease,
+    /// While statements are relayed; scans have their turns between them.
+    held: Option<HeldLease>,
     source: SourceName,
     settings: Arc<UpstreamSettings>,
     pub batch: Batch,
@@ -130,13 +149,16 @@ impl Session {
         };
         let begin = self.begins_block().then(|| self.opening(name));
         let attached = &mut self.relays.attached[at];
-        if attached.batch == Batch::Ended {
-            attached.lease.apply(&settings);
+        attached.hold().await?;
+        let (batch, block) = (attached.batch, attached.block);
+        let lease = attached.lease()?;
+        if batch == Batch::Ended {
+            lease.apply(&settings);
         }
-        if attached.block == Block::Closed
+        if block == Block::Closed
             && let Some(text) = begin
         {
-            attached.lease.tell(&text);
+            lease.tell(&text);
             attached.block = Block::Open;
         }
         attached.settings = settings;
@@ -145,9 +167,13 @@ impl Session {
         }
         match relayed.effects {
             Effects::Plain => {}
-            Effects::Taints => attached.lease.taint("a statement may have changed the session"),
+            Effects::Taints => attached
+                .lease()?
+                .taint("a statement may have changed the session"),
             Effects::Keeps => {
-                attached.lease.taint("a statement left something in the session");
+                attached
+                    .lease()?
+                    .taint("a statement left something in the session");
                 attached.keep = Keep::Session;
             }
         }
@@ -180,8 +206,10 @@ impl Session {
         let pool = self.postgres(name)?.relay();
         let role = pool.role(&self.identity.user);
         let lease = pool.lease(role, settings).await?;
+        let shared: SharedLease = Arc::new(Mutex::new(Some(lease)));
         self.relays.attached.push(Attached {
-            lease,
+            held: shared.clone().try_lock_owned().ok(),
+            shared,
             source: name.clone(),
             settings: settings.clone(),
             batch: Batch::Ended,
@@ -200,24 +228,39 @@ impl Session {
         let mut at = 0;
         while at < self.relays.attached.len() {
             let attached = &mut self.relays.attached[at];
-            let status = attached.lease.status();
-            failed |= status == TransactionStatus::Failed;
-            let idle = status == TransactionStatus::Idle && attached.batch == Batch::Ended;
-            if idle {
-                // its end came from the statement itself, if there was one
-                attached.block = Block::Closed;
-                attached.wrote = Wrote::Nothing;
-            }
-            if idle && attached.keep == Keep::Transaction || attached.lease.is_dead() {
-                let attached = self.relays.attached.swap_remove(at);
-                attached.lease.release();
-            } else {
-                at += 1;
+            match attached.settled() {
+                Settled::Free => self.relays.attached.swap_remove(at).release(),
+                Settled::Failed => {
+                    failed = true;
+                    at += 1;
+                }
+                Settled::Busy => at += 1,
             }
         }
         if failed {
             self.transaction.fail();
         }
+    }
+
+    /// In a transaction the engine reads a source over the transaction's own
+    /// connection, and sees what it wrote there.
+    pub(super) async fn pin(&mut self, planned: &Planned) -> Result<PinnedSources> {
+        let mut pinned = PinnedSources::default();
+        if !self.begins_block() {
+            return Ok(pinned);
+        }
+        for name in &planned.sources {
+            if self.postgres(name).is_err() {
+                continue;
+            }
+            self.attach(&Relayed::scan(name.clone())).await?;
+            let Some(attached) = self.attached(name) else {
+                continue;
+            };
+            attached.held = None;
+            pinned.0.push((name.clone(), attached.shared.clone()));
+        }
+        Ok(pinned)
     }
 
     /// A relayed statement ended well: what it did to the session's own names.
@@ -256,7 +299,7 @@ impl Session {
     /// DISCARD ALL: nothing of this session stays at the sources.
     pub(super) fn detach_all(&mut self) {
         for attached in self.relays.attached.drain(..) {
-            attached.lease.release();
+            attached.release();
         }
     }
 
@@ -303,6 +346,77 @@ impl Session {
     }
 }
 
+enum Settled {
+    /// Nothing of the session's is left in it.
+    Free,
+    Busy,
+    Failed,
+}
+
+impl Attached {
+    /// Takes the turn, after scans that are under way.
+    async fn hold(&mut self) -> Result<()> {
+        if self.held.is_none() {
+            let mut held = self.shared.clone().lock_owned().await;
+            if let Some(lease) = held.as_mut()
+                && !lease.is_answered()
+            {
+                lease.settle().await?;
+            }
+            self.held = Some(held);
+        }
+        Ok(())
+    }
+
+    /// The connection; the session must have attached it for this statement.
+    pub fn lease(&mut self) -> Result<&mut Lease> {
+        self.held
+            .as_mut()
+            .and_then(|held| held.as_mut())
+            .ok_or_else(|| Error::internal("a source's connection was used out of turn"))
+    }
+
+    fn settled(&mut self) -> Settled {
+        let ended = self.batch == Batch::Ended;
+        let kept = self.keep == Keep::Session;
+        let Ok(lease) = self.lease() else {
+            return Settled::Busy;
+        };
+        if lease.is_dead() {
+            return Settled::Free;
+        }
+        let settled = match lease.status() {
+            TransactionStatus::Failed => Settled::Failed,
+            TransactionStatus::InTransaction => Settled::Busy,
+            TransactionStatus::Idle if !ended => return Settled::Busy,
+            TransactionStatus::Idle => {
+                // its end came from the statement itself, if there was one
+                self.block = Block::Closed;
+                self.wrote = Wrote::Nothing;
+                match kept {
+                    true => Settled::Busy,
+                    false => Settled::Free,
+                }
+            }
+        };
+        if Arc::strong_count(&self.shared) > 2 {
+            // scans wait for their turn
+            self.held = None;
+        }
+        settled
+    }
+
+    fn release(mut self) {
+        let held = self
+            .held
+            .take()
+            .or_else(|| self.shared.clone().try_lock_owned().ok());
+        if let Some(lease) = held.and_then(|mut held| held.take()) {
+            lease.release();
+        }
+    }
+}
+
 /// A statement as Parse or PREPARE gave it, for any connection of its source.
 #[derive(Debug, Clone)]
 pub struct RelayPrepared {
@@ -322,9 +436,9 @@ impl Session {
         let Some(attached) = self.attached(&relayed.source) else {
             return Ok(Ensured::Known);
         };
-        let ensured = attached.lease.ensure(&statement);
+        let ensured = attached.lease()?.ensure(&statement);
         if ensured == Ensured::Sent {
-            attached.lease.sync();
+            attached.lease()?.sync();
         }
         Ok(ensured)
     }

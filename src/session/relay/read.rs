@@ -140,7 +140,9 @@ impl Session {
     fn follow_prepared(&self, name: &str, statement: &SessionStatement) -> Option<Relayed> {
         let prepared = self.prepared.get(name).ok()?;
         let RelayPrepared {
-            relayed, statement: there, ..
+            relayed,
+            statement: there,
+            ..
         } = prepared.relay.as_ref()?;
         let arguments = arguments(&statement.text)
             .and_then(|range| statement.text.get(range))

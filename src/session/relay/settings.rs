@@ -147,7 +147,9 @@ impl Session {
                 all.push((setting.to_string(), value.to_string()));
             }
         }
-        let pairs = all.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let pairs = all
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
         UpstreamSettings::new(pairs)
     }
 }

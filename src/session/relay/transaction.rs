@@ -39,7 +39,8 @@ impl Session {
         while at < self.relays.attached.len() {
             let attached = &mut self.relays.attached[at];
             if attached.block == Block::Open {
-                attached.lease.perform(text).await?;
+                attached.hold().await?;
+                attached.lease()?.perform(text).await?;
             }
             at += 1;
         }
@@ -74,8 +75,10 @@ impl Session {
             if attached.block == Block::Open {
                 attached.block = Block::Closed;
                 attached.wrote = Wrote::Nothing;
-                if let Err(error) = attached.lease.perform(text).await {
-                    if attached.lease.is_dead() {
+                attached.hold().await?;
+                let lease = attached.lease()?;
+                if let Err(error) = lease.perform(text).await {
+                    if lease.is_dead() {
                         self.relays.attached.swap_remove(at);
                     }
                     return Err(error);

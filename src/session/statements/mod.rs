@@ -24,8 +24,23 @@ use transaction::{begin, commit, rollback};
 /// but for those that name tables.
 pub fn may_be_of_a_source(text: &str) -> bool {
     const OWN: &[&str] = &[
-        "set", "reset", "show", "begin", "start", "commit", "end", "rollback", "abort",
-        "savepoint", "release", "prepare", "execute", "deallocate", "fetch", "move", "close",
+        "set",
+        "reset",
+        "show",
+        "begin",
+        "start",
+        "commit",
+        "end",
+        "rollback",
+        "abort",
+        "savepoint",
+        "release",
+        "prepare",
+        "execute",
+        "deallocate",
+        "fetch",
+        "move",
+        "close",
         "discard",
     ];
     let mut lexer = Lexer::new(text);

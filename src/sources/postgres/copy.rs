@@ -37,9 +37,9 @@ const FIRST_ROWS: usize = 1024;
 const LINGER: Duration = Duration::from_millis(20);
 
 pub(super) struct ScanMetrics {
-    baseline: BaselineMetrics,
+    pub baseline: BaselineMetrics,
     /// What the source sent.
-    bytes_moved: Count,
+    pub bytes_moved: Count,
 }
 
 impl ScanMetrics {

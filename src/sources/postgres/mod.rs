@@ -12,6 +12,7 @@ mod discover;
 mod error;
 mod policy;
 mod pool;
+mod portal;
 pub mod relay;
 mod scan;
 mod stats;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 
+pub use self::portal::{HeldLease, PinnedSources, SharedLease};
 pub use self::scan::PostgresScan;
 pub use self::stats::ColumnEstimate;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! from `pushdown` or from a table's own scan, and never decides.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
@@ -23,6 +24,9 @@ use datafusion::physical_plan::{
 
 use super::PostgresSource;
 use super::copy::{self, ScanMetrics};
+use super::portal::{self, PinnedSources};
+use futures::Stream;
+
 use crate::names::SourceName;
 
 #[derive(Debug, Clone)]
@@ -150,14 +154,20 @@ impl ExecutionPlan for PostgresScan {
                 partition + 1
             )));
         }
-        let rows = copy::rows(
-            self.source.clone(),
-            self.sql.clone(),
-            self.schema.clone(),
-            context.session_config().batch_size(),
-            ScanMetrics::new(&self.metrics, partition),
-        );
-        let stream = RecordBatchStreamAdapter::new(self.schema.clone(), Box::pin(rows));
+        let (source, sql, schema) = (self.source.clone(), self.sql.clone(), self.schema.clone());
+        let batch_rows = context.session_config().batch_size();
+        let metrics = ScanMetrics::new(&self.metrics, partition);
+        let pinned = context
+            .session_config()
+            .get_extension::<PinnedSources>()
+            .and_then(|pinned| pinned.of(self.source_name()));
+        let rows: Pin<Box<dyn Stream<Item = _> + Send>> = match pinned {
+            Some(lease) => Box::pin(portal::rows(
+                source, lease, sql, schema, batch_rows, metrics,
+            )),
+            None => Box::pin(copy::rows(source, sql, schema, batch_rows, metrics)),
+        };
+        let stream = RecordBatchStreamAdapter::new(self.schema.clone(), rows);
         Ok(Box::pin(cooperative(stream)))
     }
 

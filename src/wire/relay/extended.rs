@@ -28,10 +28,12 @@ pub async fn parse(
     match name {
         "" => {
             attached.unnamed = Some(relay.relayed.clone());
-            attached.lease.parse("", statement.sql(), statement.oids());
+            attached
+                .lease()?
+                .parse("", statement.sql(), statement.oids());
         }
         _ => {
-            attached.lease.prepare(&statement);
+            attached.lease()?.prepare(&statement);
         }
     }
     replies.push(PARSED, &relay.relayed);
@@ -48,7 +50,7 @@ pub async fn bind(
     attach(connection, &relay.relayed).await?;
     let name = ready(connection, relay, &bind.statement)?;
     let (attached, replies) = parts(connection, &relay.relayed)?;
-    attached.lease.bind(&bind.portal, &name, &bind.rest);
+    attached.lease()?.bind(&bind.portal, &name, &bind.rest);
     replies.push(BOUND, &relay.relayed);
     connection
         .session
@@ -67,12 +69,12 @@ pub async fn describe(
         Target::Statement(name) => {
             let name = ready(connection, relay, name)?;
             let (attached, replies) = parts(connection, &relay.relayed)?;
-            attached.lease.describe_statement(&name);
+            attached.lease()?.describe_statement(&name);
             replies.push(DESCRIBED, &relay.relayed);
         }
         Target::Portal(name) => {
             let (attached, replies) = parts(connection, &relay.relayed)?;
-            attached.lease.describe_portal(name);
+            attached.lease()?.describe_portal(name);
             replies.push(DESCRIBED, &relay.relayed);
         }
     }
@@ -90,7 +92,7 @@ pub fn execute(
     let (attached, replies) = parts(connection, &relay.relayed)?;
     // zero and less: all
     let most = u32::try_from(max_rows).unwrap_or(0);
-    attached.lease.execute(portal, most);
+    attached.lease()?.execute(portal, most);
     replies.push(EXECUTED, &relay.relayed);
     Ok(())
 }
@@ -104,7 +106,7 @@ pub fn close_portal(connection: &mut Connection, portal: &str) -> Result<bool, F
         return Ok(false);
     }
     let (attached, replies) = parts(connection, &relay.relayed)?;
-    attached.lease.close_portal(portal);
+    attached.lease()?.close_portal(portal);
     replies.push(CLOSED, &relay.relayed);
     Ok(true)
 }
@@ -127,10 +129,10 @@ pub async fn sync(connection: &mut Connection) -> Result<(), Failure> {
         };
         attached.batch = Batch::Ended;
         if undo {
-            attached.lease.execute(NO_PORTAL, 0);
+            attached.lease()?.execute(NO_PORTAL, 0);
             connection.relay.replies.push_hidden(EXECUTED);
         }
-        attached.lease.sync();
+        attached.lease()?.sync();
         connection.relay.replies.push_ready(None);
         connection.relay.source = Some(source);
         let settled = pump::settle(connection, &guard, &mut report).await;
@@ -161,7 +163,7 @@ pub async fn settle_before(
         return Ok(());
     }
     if let Some(attached) = connection.session.attached(source) {
-        attached.lease.flush_message();
+        attached.lease()?.flush_message();
     }
     let guard = connection.guard();
     let mut report = Report::new(&connection.session);
@@ -182,13 +184,15 @@ fn ready(connection: &mut Connection, relay: &RelayPrepared, name: &str) -> Resu
     let statement = connection.session.statement(relay)?;
     let (attached, replies) = parts(connection, &relay.relayed)?;
     if !name.is_empty() {
-        attached.lease.ensure(&statement);
+        attached.lease()?.ensure(&statement);
         return Ok(statement.name().into());
     }
     let there = attached.unnamed.as_ref();
     if !there.is_some_and(|there| Arc::ptr_eq(there, &relay.relayed)) {
         attached.unnamed = Some(relay.relayed.clone());
-        attached.lease.parse("", statement.sql(), statement.oids());
+        attached
+            .lease()?
+            .parse("", statement.sql(), statement.oids());
         replies.push_hidden(PARSED);
     }
     Ok("".into())

@@ -53,7 +53,7 @@ pub async fn settle(
         return Err(Error::internal("replies of a source that is not attached").into());
     };
     let mut pump = Pump {
-        lease: &mut attached.lease,
+        lease: attached.lease()?,
         replies: &mut relay.replies,
         channel,
         guard,
@@ -70,8 +70,10 @@ pub async fn settle(
         (Ok(()), None) => Ok(()),
         (Ok(()), Some(state)) => Err(Failure::Told(state)),
         (Err(failure), _) => {
-            let over = attached.lease.is_dead() || !attached.lease.is_answered();
-            if over {
+            let whole = attached
+                .lease()
+                .is_ok_and(|lease| !lease.is_dead() && lease.is_answered());
+            if !whole {
                 session.detach(&source);
             }
             Err(failure)
@@ -204,7 +206,10 @@ impl Pump<'_> {
     }
 
     fn reply(&mut self, kind: u8, frame: Frame) {
-        let cut = self.stopped.as_ref().is_some_and(|stopped| stopped.rows_dropped);
+        let cut = self
+            .stopped
+            .as_ref()
+            .is_some_and(|stopped| stopped.rows_dropped);
         if kind == b'C' && cut {
             // it came to its end all the same, but the client has not all of it
             let error = canceled("user request");

@@ -93,7 +93,11 @@ impl Replies {
 
     /// A frame of this kind came; within a Query only ReadyForQuery ends anything.
     pub fn came(&mut self, kind: u8) {
-        if self.0.front().is_some_and(|reply| reply.ends.contains(&kind)) {
+        if self
+            .0
+            .front()
+            .is_some_and(|reply| reply.ends.contains(&kind))
+        {
             self.0.pop_front();
         }
     }

@@ -37,16 +37,17 @@ pub async fn run(
     let Some(attached) = connection.session.attached(&relayed.source) else {
         return Err(Error::internal("a source that was not attached").into());
     };
+    let lease = attached.lease()?;
     let replies = &mut connection.relay.replies;
     match relayed.single {
-        false => attached.lease.query(relayed.text.text()),
+        false => lease.query(relayed.text.text()),
         true => {
             // Parse takes one statement, and no other reading of the text makes it two
-            attached.lease.parse("", relayed.text.text(), &[]);
-            attached.lease.bind("", "", &TEXT_ROWS);
-            attached.lease.describe_portal("");
-            attached.lease.execute("", 0);
-            attached.lease.sync();
+            lease.parse("", relayed.text.text(), &[]);
+            lease.bind("", "", &TEXT_ROWS);
+            lease.describe_portal("");
+            lease.execute("", 0);
+            lease.sync();
             replies.push_unseen(PARSED, relayed);
             replies.push_unseen(BOUND, relayed);
             replies.push_described(relayed);

@@ -30,6 +30,9 @@ const HEADER: usize = SIGNATURE.len() + 8;
 /// Postgres builds no larger row than this; more must be a defect.
 const LARGEST_ROW: usize = 1 << 30;
 
+/// What comes before the tuples; those of DataRow messages have no other form.
+pub(super) const COPY_HEADER: [u8; HEADER] = *b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+
 pub(super) struct RowDecoder {
     source: SourceName,
     schema: SchemaRef,

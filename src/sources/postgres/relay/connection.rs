@@ -310,7 +310,7 @@ impl Connection {
     }
 
     /// Waits until everything is answered; the answers are thrown away.
-    pub(super) async fn settle(&mut self) -> Result<()> {
+    pub async fn settle(&mut self) -> Result<()> {
         loop {
             while self.next()?.is_some() || self.bulk()?.len > 0 {}
             if self.awaited.is_empty() && !self.has_unsent() {

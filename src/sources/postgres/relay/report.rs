@@ -65,11 +65,13 @@ impl<'a> Report<'a> {
                 hint: self.field(b'H'),
             },
         );
-        // schema, table, column, type, constraint, context
-        b"stcdnW".iter().fold(error, |error, code| match self.field(*code) {
-            Some(value) => error.with_field(*code, value),
-            None => error,
-        })
+        // schema, table, column, type, constraint, context, and where in the source's code
+        b"stcdnWFLR"
+            .iter()
+            .fold(error, |error, code| match self.field(*code) {
+                Some(value) => error.with_field(*code, value),
+                None => error,
+            })
     }
 }
 
