@@ -308,6 +308,7 @@ fn depth_is_bounded() {
         nested("case when ", " then 1 end", 100_000),
         nested("exists (select ", ")", 10_000),
         nested("", " between 1 and 2", 100_000),
+        nested("", " + 1", 100_000),
         nested("", " -> 1", 100_000),
         "explain ".repeat(100_000),
         format!(
@@ -319,17 +320,17 @@ fn depth_is_bounded() {
         assert_eq!(reason(&text), "too deep", "{}", &text[..40]);
     }
     for (text, expected) in [
-        (nested("", " + 1", 100_000), "public.orders"),
-        (nested("", " or true", 20_000), "public.orders"),
+        (nested("", " + 1", 10_000), "public.orders"),
+        (nested("", " or true", 10_000), "public.orders"),
         (nested("(", ")", 4_000), "public.orders"),
         (nested("exists (select ", ")", 4_000), "public.orders"),
         (nested("case when ", " then 1 end", 4_000), "public.orders"),
-        (nested("", "::int", 50_000), "public.orders"),
+        (nested("", "::int", 10_000), "public.orders"),
         (
-            format!("select a{} from orders", ".a".repeat(50_000)),
+            format!("select a{} from orders", ".a".repeat(10_000)),
             "public.orders",
         ),
-        (nested("", " union select 1", 50_000), "public.orders"),
+        (nested("", " union select 1", 9_000), "public.orders"),
     ] {
         let (_, rewritten) = relayed(&text);
         assert!(rewritten.text().ends_with(expected), "{}", &text[..40]);
