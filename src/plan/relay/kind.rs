@@ -26,6 +26,7 @@ pub(super) fn of(tree: &Tree<'_>, id: Id) -> Result<Kind, Reason> {
             Ok(query(tree, id))
         }
         S::SELECT_INTO => Ok(Kind::Define),
+        S::CREATE_TABLE_AS if tree.has(id, S::EXECUTE) => not_relayed("EXECUTE"),
         S::INSERT | S::UPDATE | S::DELETE | S::MERGE | S::TRUNCATE => Ok(Kind::Write),
         S::COPY => copy(tree, id),
         S::CALL => Ok(Kind::Call),

@@ -41,7 +41,7 @@ use std::sync::Arc;
 
 pub use cache::Cache;
 pub use functions::is_builtin;
-pub use names::{Names, remote_search_path};
+pub use names::{Names, Temporary, remote_search_path};
 pub use rewritten::Rewritten;
 pub use statement::{Analyze, Effects, FunctionName, Hold, Kind, Reason, RelayStatement};
 

@@ -16,6 +16,15 @@ pub struct Names<'a> {
     pub search_path: &'a [String],
     /// The name of the one database that clients see.
     pub database: &'a str,
+    pub temporary: Temporary<'a>,
+}
+
+/// The client's temporary relations, all on one source; they hide others of
+/// their names.
+#[derive(Clone, Copy, Default)]
+pub struct Temporary<'a> {
+    pub source: Option<&'a SourceName>,
+    pub names: &'a [String],
 }
 
 /// The search_path of a relayed statement: the remote names of the source's
@@ -58,6 +67,8 @@ pub(super) enum SchemaIs<'a> {
 pub(super) enum RelationIs<'a> {
     /// In this schema, as clients name it.
     In(&'a str),
+    /// The client's own, on this source.
+    Temporary(&'a SourceName),
     System,
     Unknown,
 }
@@ -89,8 +100,14 @@ impl<'a> Names<'a> {
         schema.is_some_and(|schema| schema.open || schema.tables.contains_key(relation))
     }
 
-    /// pg_catalog is searched first (section 5.10.5 of the Postgres manual).
+    /// Temporary relations and then pg_catalog are searched first (`search_path`
+    /// in section 20.11.1 of the Postgres manual).
     pub(super) fn unqualified(&self, relation: &str) -> RelationIs<'a> {
+        if let Some(source) = self.temporary.source
+            && self.temporary.names.iter().any(|name| name == relation)
+        {
+            return RelationIs::Temporary(source);
+        }
         if builtin::system_relation("pg_catalog", relation).is_some() {
             return RelationIs::System;
         }

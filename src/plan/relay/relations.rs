@@ -147,8 +147,9 @@ impl Walk<'_, '_> {
             [relation] => {
                 let name = self.part(*relation)?.into_owned();
                 if used == Use::Create {
-                    if !self.is_temporary() {
-                        self.found.created = Some(*relation);
+                    match self.is_temporary() {
+                        true => self.temporary(name),
+                        false => self.found.created = Some(*relation),
                     }
                     return Ok(());
                 }
@@ -159,7 +160,14 @@ impl Walk<'_, '_> {
                     RelationIs::In(schema) => {
                         self.resolved(parts, *relation, schema, &name, used);
                     }
+                    RelationIs::Temporary(source) => {
+                        self.mention(source, SourceIs::Postgres, written, Weight::Full);
+                    }
                     RelationIs::System => self.system(&written),
+                    RelationIs::Unknown if used == Use::Write && self.is_defining() => {
+                        self.found.unqualified = true;
+                        self.found.assumed.push(name);
+                    }
                     RelationIs::Unknown => self.unknown(&written, None),
                 }
                 Ok(())
@@ -184,15 +192,26 @@ impl Walk<'_, '_> {
                         self.mention(source, SourceIs::Lake, written, Weight::Full);
                     }
                     SchemaIs::System => self.system(&written),
-                    SchemaIs::Temporary if used == Use::Create => {
-                        self.found.affect(Effects::Keeps);
-                    }
-                    SchemaIs::Temporary | SchemaIs::Unknown => self.unknown(&written, None),
+                    SchemaIs::Temporary if used == Use::Create => self.temporary(name),
+                    SchemaIs::Temporary => match names.temporary.source {
+                        Some(source) => {
+                            self.mention(source, SourceIs::Postgres, written, Weight::Full);
+                        }
+                        None => self.unknown(&written, None),
+                    },
+                    SchemaIs::Unknown => self.unknown(&written, None),
                 }
                 Ok(())
             }
             _ => Err(Reason::NotUnderstood(format!("the name {written}"))),
         }
+    }
+
+    /// A relation that lives as long as the client's session.
+    fn temporary(&mut self, name: String) {
+        self.found.affect(Effects::Keeps);
+        self.found.unqualified = true;
+        self.found.temporary.push(name);
     }
 
     /// A relation of a known schema.
@@ -295,14 +314,24 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Qualifies the relation that is created without a schema.
+    /// Qualifies the relation that is created without a schema; those that the
+    /// source's path finds count as written where it would find them first.
     pub(super) fn create(&mut self, source: &SourceName) -> Result<(), Reason> {
+        let schema = self.names.first_schema(Some(source));
+        for name in std::mem::take(&mut self.found.assumed) {
+            let Some(schema) = schema else {
+                return Err(Reason::Unknown {
+                    name,
+                    source: Some(source.clone()),
+                });
+            };
+            self.found.write(RelationName::new(schema, &name));
+        }
         let Some(id) = self.found.created.take() else {
             return Ok(());
         };
         let name = self.part(id)?.into_owned();
-        let names = self.names;
-        let Some(schema) = names.first_schema(Some(source)) else {
+        let Some(schema) = schema else {
             return Err(Reason::Unknown {
                 name,
                 source: Some(source.clone()),

@@ -49,6 +49,26 @@ impl Scopes {
         Ok(())
     }
 
+    /// CREATE RECURSIVE VIEW v: its query sees v as WITH RECURSIVE v would have it.
+    pub(super) fn enter_view(&mut self, tree: &Tree<'_>, create: Id) -> Result<(), Reason> {
+        if !tree.has(create, SyntaxKind::RECURSIVE_KW) {
+            return Ok(());
+        }
+        let view = tree.child(create, SyntaxKind::VIEW).unwrap_or(create);
+        let segments = view..tree.next(view);
+        let last = segments
+            .filter(|id| tree.kind(*id) == SyntaxKind::PATH_SEGMENT)
+            .last();
+        if let Some(name) = last {
+            let name = identifier(tree.text(name))?.into_owned();
+            self.open.push(Scope {
+                end: tree.next(create),
+                names: vec![(name, tree.next(view))],
+            });
+        }
+        Ok(())
+    }
+
     /// Is `name` a WITH query where `at` stands?
     pub(super) fn sees(&mut self, at: Id, name: &str) -> bool {
         self.leave(at);

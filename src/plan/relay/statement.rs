@@ -20,6 +20,8 @@ pub struct RelayStatement {
     /// alone, as the client named them: for a user who may see less than the
     /// source's role they are refused.
     pub functions: Vec<FunctionName>,
+    /// Temporary relations that it makes: `Names::temporary` of later statements.
+    pub temporary: Vec<String>,
     pub effects: Effects,
 }
 

@@ -8,7 +8,7 @@ use super::kind;
 use super::names::{Names, SchemaIs};
 use super::rewritten::Edit;
 use super::scope::Scopes;
-use super::statement::{Effects, FunctionName, Kind, Reason, RelayStatement};
+use super::statement::{Effects, FunctionName, Reason, RelayStatement};
 use super::tree::{Id, Tree};
 use crate::names::{RelationName, SourceName};
 
@@ -98,6 +98,10 @@ pub(super) struct Found {
     weak: Vec<(SourceName, String, SourceIs)>,
     /// Where an unqualified relation is created.
     pub created: Option<Id>,
+    /// Unqualified relations that are changed or dropped and that the catalog
+    /// does not hold: the source finds them by its path, or not.
+    pub assumed: Vec<String>,
+    pub temporary: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +122,7 @@ impl Walk<'_, '_> {
     fn outcome(&mut self) -> Result<Relayed, Reason> {
         let kind = kind::of(self.tree, self.statement)?;
         self.visit_all()?;
-        let source = self.source(&kind)?;
+        let source = self.source()?;
         self.create(&source)?;
         let found = &mut self.found;
         found.edits.sort_by_key(|edit| edit.start);
@@ -133,6 +137,7 @@ impl Walk<'_, '_> {
                 reads: std::mem::take(&mut found.reads),
                 writes: std::mem::take(&mut found.writes),
                 functions: std::mem::take(&mut found.functions),
+                temporary: std::mem::take(&mut found.temporary),
                 effects: effects.unwrap_or(Effects::Plain),
             },
             edits: std::mem::take(&mut found.edits),
@@ -143,6 +148,7 @@ impl Walk<'_, '_> {
         for id in self.tree.ids() {
             match self.tree.kind(id) {
                 SyntaxKind::WITH_CLAUSE => self.scopes.enter(self.tree, id)?,
+                SyntaxKind::CREATE_VIEW => self.scopes.enter_view(self.tree, id)?,
                 SyntaxKind::PATH | SyntaxKind::PATH_REF => self.path(id)?,
                 SyntaxKind::FIELD_EXPR => self.field(id)?,
                 SyntaxKind::CALL_EXPR => self.call(id)?,
@@ -161,7 +167,7 @@ impl Walk<'_, '_> {
     }
 
     /// The one Postgres source that everything belongs to.
-    fn source(&mut self, kind: &Kind) -> Result<SourceName, Reason> {
+    fn source(&mut self) -> Result<SourceName, Reason> {
         let found = &mut self.found;
         if !found.sources.is_empty() || found.unqualified {
             for weak in std::mem::take(&mut found.weak) {
@@ -189,9 +195,7 @@ impl Walk<'_, '_> {
             return Ok(source);
         }
         // CREATE TYPE mood, DROP INDEX i, CALL p(): where the path leads.
-        let by_path =
-            found.unqualified && (matches!(kind, Kind::Define | Kind::Call) || found.advances);
-        let schema = match by_path || found.created.is_some() {
+        let schema = match found.unqualified || found.created.is_some() {
             true => self.names.first_schema(None),
             false => None,
         };

@@ -154,6 +154,7 @@ fn relations_are_read_or_written() {
         ),
         ("drop table orders, shop.gone", "", "shop.orders shop.gone"),
         ("vacuum orders", "", "shop.orders"),
+        ("drop table if exists nosuch", "", "shop.nosuch"),
         (
             "select nextval('shop.s') from orders",
             "shop.orders",

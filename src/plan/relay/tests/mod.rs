@@ -9,7 +9,7 @@ mod texts;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Names, Reading, RelayStatement, Rewritten, read};
+use super::{Names, Reading, RelayStatement, Rewritten, Temporary, read};
 use crate::catalog::{Catalog, Schema};
 use crate::error::Error;
 use crate::names::{RelationName, SourceName};
@@ -67,6 +67,7 @@ fn with_names<T>(search_path: &[&str], work: impl FnOnce(&Names) -> T) -> T {
         catalog: &catalog,
         search_path: &search_path,
         database: "narrows",
+        temporary: Temporary::default(),
     })
 }
 

@@ -272,6 +272,16 @@ fn changes() {
 fn definitions() {
     check(&[
         (
+            "drop table if exists nosuch, orders",
+            "drop table if exists nosuch, public.orders",
+        ),
+        ("drop table if exists nosuch", "drop table if exists nosuch"),
+        ("create temp table x (a int)", "create temp table x (a int)"),
+        (
+            "create recursive view shop.orders (n) as values (1) union all select n + 1 from orders, items",
+            "create recursive view public.orders (n) as values (1) union all select n + 1 from orders, public.items",
+        ),
+        (
             "create table shop.n (a int)",
             "create table public.n (a int)",
         ),
