@@ -174,7 +174,7 @@ pub(super) fn shop() -> Catalog {
                 tables,
             },
         )]),
-        sources: Vec::new(),
+        ..Catalog::default()
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) use self::table::fixture;
 pub use self::table::{Collation, PostgresTable, RemoteColumn, RemoteTable};
 
 use self::pool::Pool;
-use super::{Source, SourceKind, Table};
+use super::{Discovered, Source, SourceKind};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::names::SourceName;
@@ -105,7 +105,7 @@ impl Source for PostgresSource {
         self.schemas.values().cloned().collect()
     }
 
-    async fn discover(&self) -> Result<Vec<Table>> {
+    async fn discover(&self) -> Result<Discovered> {
         let this = self
             .this
             .upgrade()
