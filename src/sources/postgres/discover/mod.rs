@@ -34,16 +34,15 @@ pub(super) async fn discover(source: &Arc<PostgresSource>) -> Result<Discovered>
     if schemas.is_empty() {
         return Ok(Discovered::default());
     }
+    // the planner takes the recursive parts for large enough to compile: seconds for nothing
     let sql = format!(
-        "BEGIN READ ONLY; {}; {}",
+        "BEGIN READ ONLY; SET LOCAL jit = off; {}; {}",
         query::sql(&schemas),
         types::sql(&schemas)
     );
-    let answer = timeout(PATIENCE, ask(source, &sql))
-        .await
-        .map_err(|_| {
-            Error::unreachable(source.source_name(), "its metadata did not arrive in time")
-        })??;
+    let answer = timeout(PATIENCE, ask(source, &sql)).await.map_err(|_| {
+        Error::unreachable(source.source_name(), "its metadata did not arrive in time")
+    })??;
     let unreadable = |why: Cause| {
         Error::new(
             SqlState::PROTOCOL_VIOLATION,
@@ -56,12 +55,12 @@ pub(super) async fn discover(source: &Arc<PostgresSource>) -> Result<Discovered>
     };
     let mut tables = Vec::new();
     let mut type_rows = Vec::new();
-    // BEGIN ends first, then the statement about relations, then the one about types
+    // BEGIN and SET end first, then the statement about relations
     let mut ended = 0;
     for message in &answer {
         match message {
             SimpleQueryMessage::CommandComplete(_) => ended += 1,
-            SimpleQueryMessage::Row(row) if ended < 2 => {
+            SimpleQueryMessage::Row(row) if ended < 3 => {
                 let relation = relation_row(row).map_err(unreadable)?;
                 if source.includes(&relation.schema, &relation.name) {
                     tables.extend(table(source, relation));
