@@ -9,7 +9,7 @@ use futures::future::join_all;
 
 use super::{Catalog, Schema, SourceStatus};
 use crate::error::{Error, Result};
-use crate::sources::{Source, Table};
+use crate::sources::{Discovered, Source, Table};
 
 /// Longer than a source may take to say what it holds.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -47,21 +47,21 @@ fn keep(catalog: &mut Catalog, status: &SourceStatus, previous: &Catalog) {
 }
 
 struct Reading {
-    tables: Result<Vec<Table>>,
+    found: Result<Discovered>,
     took: Duration,
 }
 
 async fn read(source: &dyn Source) -> Reading {
     let start = Instant::now();
-    let tables = match tokio::time::timeout(PATIENCE, source.discover()).await {
-        Ok(tables) => tables,
+    let found = match tokio::time::timeout(PATIENCE, source.discover()).await {
+        Ok(found) => found,
         Err(_) => Err(Error::unreachable(
             source.name(),
             format!("no answer within {} s", PATIENCE.as_secs()),
         )),
     };
     Reading {
-        tables,
+        found,
         took: start.elapsed(),
     }
 }
@@ -81,11 +81,13 @@ fn add(catalog: &mut Catalog, source: &dyn Source, reading: Reading, previous: &
             },
         );
     }
-    let error = match reading.tables {
-        Ok(tables) => {
-            for table in tables {
+    let error = match reading.found {
+        Ok(found) => {
+            for table in found.tables {
                 insert(catalog, Arc::new(table));
             }
+            let types = found.types.into_iter().map(Arc::new).collect();
+            catalog.types.insert(source.name().clone(), types);
             None
         }
         Err(error) => {
@@ -94,6 +96,9 @@ fn add(catalog: &mut Catalog, source: &dyn Source, reading: Reading, previous: &
                 if table.source == *source.name() {
                     insert(catalog, table.clone());
                 }
+            }
+            if let Some(types) = previous.types.get(source.name()) {
+                catalog.types.insert(source.name().clone(), types.clone());
             }
             Some(Arc::new(error))
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::names::{RelationName, SourceName};
-use crate::sources::{SourceKind, Table};
+use crate::sources::{SourceKind, SourceType, Table};
 
 pub use load::load;
 
@@ -21,6 +21,8 @@ pub struct Catalog {
     /// By schema name as clients write it.
     pub schemas: BTreeMap<String, Schema>,
     pub sources: Vec<SourceStatus>,
+    /// What each source's own database defines, by OID.
+    pub types: BTreeMap<SourceName, Vec<Arc<SourceType>>>,
 }
 
 #[derive(Debug, Default, Clone)]

@@ -9,6 +9,7 @@
 //! | `builtin/` | facts read from it: types, functions, relations and their columns |
 //! | `oids` | identifiers that never change |
 //! | `snapshot` | one catalog snapshot with its OIDs, and what a user sees of it |
+//! | `source_types` | the types that sources define, under the OIDs that they gave them |
 //! | `tables/` | rows of the relations that have some |
 //! | `functions/` | pg_get_…, has_…_privilege and the like |
 //! | `resolve`, `type_names` | names to OIDs and back |
@@ -27,6 +28,7 @@ mod relation;
 mod resolve;
 mod roles;
 mod snapshot;
+mod source_types;
 mod tables;
 mod type_names;
 
@@ -40,8 +42,8 @@ use crate::error::Result;
 
 pub use relation::{is_always_empty, relation, relation_names, relation_oid};
 pub use resolve::{
-    regproc_text, regprocedure_text, regrole_text, regtype_text, resolve_regclass,
-    resolve_regnamespace, resolve_regproc, resolve_regprocedure, resolve_regrole, resolve_regtype,
+    regproc_text, regprocedure_text, regrole_text, resolve_regclass, resolve_regnamespace,
+    resolve_regproc, resolve_regprocedure, resolve_regrole, resolve_regtype,
 };
 
 /// Adds the catalog functions to the engine's state.

@@ -27,12 +27,14 @@ pub fn resolve_regclass(catalog: &Arc<Catalog>, vars: &SessionVars, text: &str) 
     .regclass(text)
 }
 
-/// `'integer'::regtype`. 42704 where there is no such type.
-pub fn resolve_regtype(text: &str) -> Result<i64> {
-    match number(text) {
-        Some(oid) => Ok(oid),
-        None => type_names::parse_type(text).map(i64::from),
+/// `'integer'::regtype`. 42704 where there is no such type, 3F000 no such schema.
+pub fn resolve_regtype(catalog: &Arc<Catalog>, vars: &SessionVars, text: &str) -> Result<i64> {
+    let snapshot = Snapshot::of(catalog);
+    Seen {
+        snapshot: &snapshot,
+        vars,
     }
+    .regtype(text)
 }
 
 /// `'shop'::regnamespace`. 3F000 where there is no such schema.
@@ -71,39 +73,13 @@ pub fn resolve_regproc(text: &str) -> Result<i64> {
 }
 
 /// `'upper(text)'::regprocedure`. 42883 where there is no such function.
-pub fn resolve_regprocedure(text: &str) -> Result<i64> {
-    if let Some(oid) = number(text) {
-        return Ok(oid);
+pub fn resolve_regprocedure(catalog: &Arc<Catalog>, vars: &SessionVars, text: &str) -> Result<i64> {
+    let snapshot = Snapshot::of(catalog);
+    Seen {
+        snapshot: &snapshot,
+        vars,
     }
-    let (name, arguments) = match text
-        .trim()
-        .strip_suffix(')')
-        .and_then(|rest| rest.split_once('('))
-    {
-        Some(parts) => parts,
-        None => {
-            return Err(Error::new(
-                SqlState::INVALID_TEXT_REPRESENTATION,
-                "expected a left parenthesis",
-            ));
-        }
-    };
-    let name = split_name(name)?.pop().unwrap_or_default();
-    let given = arguments
-        .split(',')
-        .map(str::trim)
-        .filter(|argument| !argument.is_empty());
-    let arguments = given
-        .map(type_names::parse_type)
-        .collect::<Result<Vec<Oid>>>()?;
-    let mut overloads = builtin::functions_named(&name);
-    match overloads.find(|function| function.arguments == arguments) {
-        Some(function) => Ok(i64::from(function.oid)),
-        None => Err(Error::new(
-            SqlState::UNDEFINED_FUNCTION,
-            format!("function \"{text}\" does not exist"),
-        )),
-    }
+    .regprocedure(text)
 }
 
 /// "upper(text)"
@@ -114,7 +90,7 @@ pub fn regprocedure_text(oid: i64) -> String {
     let types = function
         .arguments
         .iter()
-        .map(|oid| regtype_text(i64::from(*oid)));
+        .map(|oid| type_names::format_type(*oid, Modifier::NotAsked));
     format!(
         "{}({})",
         quote_identifier(&function.name),
@@ -134,17 +110,6 @@ pub fn resolve_regrole(vars: &SessionVars, text: &str) -> Result<i64> {
             SqlState::UNDEFINED_OBJECT,
             format!("role \"{name}\" does not exist"),
         )),
-    }
-}
-
-/// "integer"; "-" for 0 and the number itself where there is no such type.
-pub fn regtype_text(oid: i64) -> String {
-    match Oid::try_from(oid)
-        .ok()
-        .filter(|oid| builtin::type_of(*oid).is_some())
-    {
-        Some(oid) => type_names::format_type(oid, Modifier::NotAsked),
-        None => unnamed(oid),
     }
 }
 
@@ -206,6 +171,59 @@ impl Seen<'_> {
         }
     }
 
+    pub fn regprocedure(&self, text: &str) -> Result<i64> {
+        if let Some(oid) = number(text) {
+            return Ok(oid);
+        }
+        let (name, arguments) = match text
+            .trim()
+            .strip_suffix(')')
+            .and_then(|rest| rest.split_once('('))
+        {
+            Some(parts) => parts,
+            None => {
+                return Err(Error::new(
+                    SqlState::INVALID_TEXT_REPRESENTATION,
+                    "expected a left parenthesis",
+                ));
+            }
+        };
+        let name = split_name(name)?.pop().unwrap_or_default();
+        let given = arguments
+            .split(',')
+            .map(str::trim)
+            .filter(|argument| !argument.is_empty());
+        let arguments = given
+            .map(|argument| self.parse_type(argument))
+            .collect::<Result<Vec<Oid>>>()?;
+        let mut overloads = builtin::functions_named(&name);
+        match overloads.find(|function| function.arguments == arguments) {
+            Some(function) => Ok(i64::from(function.oid)),
+            None => Err(Error::new(
+                SqlState::UNDEFINED_FUNCTION,
+                format!("function \"{text}\" does not exist"),
+            )),
+        }
+    }
+
+    pub fn regtype(&self, text: &str) -> Result<i64> {
+        match number(text) {
+            Some(oid) => Ok(oid),
+            None => self.parse_type(text).map(i64::from),
+        }
+    }
+
+    /// "integer"; "-" for 0 and the number itself where the user sees no such type.
+    pub fn regtype_text(&self, oid: i64) -> String {
+        match Oid::try_from(oid)
+            .ok()
+            .filter(|oid| self.type_facts(*oid).is_some())
+        {
+            Some(oid) => self.format_type(oid, Modifier::NotAsked),
+            None => unnamed(oid),
+        }
+    }
+
     pub fn regnamespace(&self, text: &str) -> Result<i64> {
         if let Some(oid) = number(text) {
             return Ok(oid);
@@ -237,10 +255,14 @@ impl Seen<'_> {
         name.map_or_else(|| unnamed(oid), |name| quote_identifier(&name))
     }
 
-    /// Schema and name of a relation or index.
+    /// Schema and name of a relation, index or composite type.
     pub fn class_name(&self, oid: Oid) -> Option<(String, String)> {
         if let Some(class) = builtin::class(oid) {
             return Some((class.schema.to_string(), class.name.clone()));
+        }
+        if let Some(of) = self.composite(oid) {
+            let schema = self.namespace_name(of.facts.namespace)?;
+            return Some((schema, of.facts.name.clone()));
         }
         let (at, key) = match self.object(oid)? {
             Object::Relation(at) => (at, None),
@@ -266,10 +288,16 @@ impl Seen<'_> {
         if let Some(class) = builtin::class_named(schema, name) {
             return Some(class.oid);
         }
-        let name = RelationName::new(schema, name);
-        self.relation_named(&name)
+        let qualified = RelationName::new(schema, name);
+        self.relation_named(&qualified)
             .map(|relation| relation.oid)
-            .or_else(|| self.index_named(&name))
+            .or_else(|| self.index_named(&qualified))
+            .or_else(|| self.composite_named(schema, name))
+    }
+
+    fn composite_named(&self, schema: &str, name: &str) -> Option<Oid> {
+        let of = self.source_type_named(self.namespace_oid(schema)?, name)?;
+        self.composite(of.relation).map(|of| of.relation)
     }
 
     /// The schemas that unqualified names are looked for in, the implicit one included.
@@ -317,7 +345,7 @@ impl Seen<'_> {
     }
 }
 
-fn no_schema(name: &str) -> Error {
+pub fn no_schema(name: &str) -> Error {
     Error::new(
         SqlState::INVALID_SCHEMA_NAME,
         format!("schema \"{name}\" does not exist"),

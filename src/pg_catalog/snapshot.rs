@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use datafusion::arrow::array::RecordBatch;
 
 use super::oids::{self, Assigner, Kind};
+use super::source_types::SourceTypes;
 use crate::auth::grants::Grants;
 use crate::catalog::Catalog;
 use crate::names::RelationName;
@@ -19,6 +20,7 @@ use crate::types::Oid;
 pub struct Snapshot {
     pub namespaces: Vec<Namespace>,
     pub relations: Vec<Relation>,
+    pub types: SourceTypes,
     objects: HashMap<Oid, Object>,
     by_name: HashMap<RelationName, usize>,
     /// A key's name is its index's; of two in a schema, the first relation's.
@@ -31,7 +33,7 @@ pub struct Snapshot {
 
 /// What was made for some grants, known by their address: the Weak keeps it from
 /// being given to others meanwhile.
-type ForGrants<T> = (Weak<Grants>, T);
+pub type ForGrants<T> = (Weak<Grants>, T);
 
 /// A relation, the grants' address, the database's name.
 type CacheKey = (Oid, usize, Arc<str>);
@@ -109,6 +111,12 @@ impl Snapshot {
                 snapshot.add(&mut assigner, oid, [name, relation], table);
             }
         }
+        snapshot.types = SourceTypes::read(
+            catalog,
+            &snapshot.namespaces,
+            &snapshot.relations,
+            &mut assigner,
+        );
         snapshot
     }
 
@@ -156,6 +164,23 @@ impl Snapshot {
     }
 }
 
+/// What `make` returns, made once for all sessions with the same grants.
+pub fn for_grants<T>(
+    known: &Mutex<HashMap<usize, ForGrants<Arc<T>>>>,
+    grants: &Arc<Grants>,
+    make: impl FnOnce() -> T,
+) -> Arc<T> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = Arc::as_ptr(grants) as usize;
+    if let Some((_, made)) = known.get(&key) {
+        return made.clone();
+    }
+    let made = Arc::new(make());
+    known.retain(|_, (of, _)| of.strong_count() > 0);
+    known.insert(key, (Arc::downgrade(grants), made.clone()));
+    made
+}
+
 /// A snapshot as one user sees it: without the relations that they may not read.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
@@ -178,32 +203,20 @@ impl<'a> Seen<'a> {
     }
 
     /// Asked for each row by functions like pg_table_is_visible().
-    fn readable_namespaces(&self) -> Arc<HashSet<Oid>> {
+    pub fn readable_namespaces(&self) -> Arc<HashSet<Oid>> {
         let grants = &self.vars.grants;
-        let mut known = self
-            .snapshot
-            .readable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, readable)) = known.get(&(Arc::as_ptr(grants) as usize)) {
-            return readable.clone();
-        }
-        let whole = |schema: &&Namespace| grants.may_read(&RelationName::new(&schema.name, ""));
-        let whole = self
-            .snapshot
-            .namespaces
-            .iter()
-            .filter(whole)
-            .map(|schema| schema.oid);
-        let mut readable: HashSet<Oid> = self.relations().iter().map(|r| r.namespace).collect();
-        readable.extend(whole);
-        let readable = Arc::new(readable);
-        known.retain(|_, (of, _)| of.strong_count() > 0);
-        known.insert(
-            Arc::as_ptr(grants) as usize,
-            (Arc::downgrade(grants), readable.clone()),
-        );
-        readable
+        for_grants(&self.snapshot.readable, grants, || {
+            let whole = |schema: &&Namespace| grants.may_read(&RelationName::new(&schema.name, ""));
+            let whole = self
+                .snapshot
+                .namespaces
+                .iter()
+                .filter(whole)
+                .map(|schema| schema.oid);
+            let mut readable: HashSet<Oid> = self.relations().iter().map(|r| r.namespace).collect();
+            readable.extend(whole);
+            readable
+        })
     }
 
     pub fn object(&self, oid: Oid) -> Option<Object> {

@@ -175,7 +175,7 @@ pub(super) fn shop() -> Catalog {
                 tables,
             },
         )]),
-        sources: Vec::new(),
+        ..Catalog::default()
     }
 }
 

@@ -1,10 +1,15 @@
 //! Types as SQL writes them: OID and modifier to text as format_type() does, and
 //! back as the input of `regtype` does (section 8.19 of the Postgres manual).
 //!
-//! Called by functions, by the information_schema and by `resolve`.
+//! Called by functions, by the information_schema and by `resolve`. Built-in types
+//! have the names of the manual's table 8.1; a source's types are named as the user
+//! finds them.
 
 use super::builtin::{self, TypeFacts};
 use super::oids;
+use super::resolve::{no_schema, split_name};
+use super::snapshot::Seen;
+use super::source_types::{Part, Type};
 use crate::error::{Error, Result, SqlState};
 use crate::names::quote_identifier;
 use crate::types::Oid;
@@ -17,7 +22,7 @@ pub enum Modifier {
     Given(i32),
 }
 
-/// "numeric(12,2)", "character varying(80)[]"; "-" for 0, "???" for what does not exist.
+/// "numeric(12,2)", "character varying(80)[]"; "-" for 0, "???" for what is not built in.
 pub fn format_type(oid: Oid, modifier: Modifier) -> String {
     if oid == 0 {
         return "-".to_string();
@@ -128,9 +133,91 @@ fn interval_fields(typmod: i32) -> String {
     }
 }
 
-/// The type that a text names, as `'integer[]'::regtype` reads it; a modifier is
-/// read and dropped. 42704 where there is no such type.
-pub fn parse_type(text: &str) -> Result<Oid> {
+impl<'a> Seen<'a> {
+    /// As the function of that name, for the types of sources too: "mood" where the
+    /// search path finds it under that name, else "desk.mood".
+    pub fn format_type(&self, oid: Oid, modifier: Modifier) -> String {
+        let Some(of) = self.source_type(oid) else {
+            return format_type(oid, modifier);
+        };
+        match of.part {
+            Part::Itself => self.source_type_text(of, modifier),
+            Part::Array => match self.source_type(of.facts.element) {
+                Some(element) => format!("{}[]", self.source_type_text(element, modifier)),
+                None => "???[]".to_string(),
+            },
+        }
+    }
+
+    /// A modifier is printed as a number where the type has no function for it; only
+    /// the source could call that function.
+    fn source_type_text(&self, of: &Type, modifier: Modifier) -> String {
+        let name = quote_identifier(&of.facts.name);
+        let name = match self.type_in_search_path(&of.facts.name) {
+            Some(found) if found.oid == of.facts.oid => name,
+            _ => {
+                let schema = self.namespace_name(of.facts.namespace).unwrap_or_default();
+                format!("{}.{name}", quote_identifier(&schema))
+            }
+        };
+        match modifier {
+            Modifier::Given(typmod) if typmod >= 0 && of.declared.functions.modifier_out == 0 => {
+                format!("{name}({typmod})")
+            }
+            _ => name,
+        }
+    }
+
+    /// By the name in pg_type; the first in the order of the path.
+    pub fn type_in_search_path(&self, name: &str) -> Option<&'a TypeFacts> {
+        let path = self.search_path();
+        path.iter()
+            .find_map(|schema| self.type_in_schema(schema, name))
+    }
+
+    fn type_in_schema(&self, schema: &str, name: &str) -> Option<&'a TypeFacts> {
+        if schema == "pg_catalog" {
+            return builtin::type_named(name);
+        }
+        let namespace = self.namespace_oid(schema)?;
+        let found = self.source_type_named(namespace, name);
+        found.map(|of| &of.facts)
+    }
+
+    /// The type that a text names, as `'integer[]'::regtype` reads it; a modifier is
+    /// read and dropped. 42704 where the user sees no such type, 3F000 where they see
+    /// no such schema.
+    pub fn parse_type(&self, text: &str) -> Result<Oid> {
+        parse_type(text, |words| {
+            if let Some(facts) = named(words) {
+                return Ok(Some(facts));
+            }
+            let Ok(parts) = split_name(words) else {
+                return Ok(None);
+            };
+            match parts.as_slice() {
+                [name] => Ok(self.type_in_search_path(name)),
+                [schema, name] => self.qualified_type(schema, name),
+                [database, schema, name] if **database == *self.vars.database => {
+                    self.qualified_type(schema, name)
+                }
+                _ => Ok(None),
+            }
+        })
+    }
+
+    fn qualified_type(&self, schema: &str, name: &str) -> Result<Option<&'a TypeFacts>> {
+        match self.schema_exists(schema) {
+            true => Ok(self.type_in_schema(schema, name)),
+            false => Err(no_schema(schema)),
+        }
+    }
+}
+
+fn parse_type<'a>(
+    text: &str,
+    look_up: impl Fn(&str) -> Result<Option<&'a TypeFacts>>,
+) -> Result<Oid> {
     let missing = || {
         Error::new(
             SqlState::UNDEFINED_OBJECT,
@@ -148,7 +235,7 @@ pub fn parse_type(text: &str) -> Result<Oid> {
         words = inner;
         is_array = true;
     }
-    let element = named(&without_modifier(words)).ok_or_else(missing)?;
+    let element = look_up(&without_modifier(words))?.ok_or_else(missing)?;
     match is_array {
         true if element.array == 0 => Err(missing()),
         true => Ok(element.array),
@@ -251,9 +338,9 @@ mod tests {
             ("numeric(10,2)[]", 1231),
             ("text array", 1009),
         ] {
-            assert_eq!(parse_type(text).expect(text), oid);
+            assert_eq!(parse_type(text, |words| Ok(named(words))).expect(text), oid);
         }
-        let error = parse_type("nosuch").expect_err("no such type");
+        let error = parse_type("nosuch", |words| Ok(named(words))).expect_err("no such type");
         assert_eq!(error.message(), "type \"nosuch\" does not exist");
     }
 }

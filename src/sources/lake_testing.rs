@@ -66,7 +66,7 @@ pub fn write_parquet(path: &Path, batch: &RecordBatch, rows_per_group: usize) ->
 }
 
 pub async fn table(source: &dyn Source, name: &str) -> Table {
-    let tables = source.discover().await.unwrap();
+    let tables = source.discover().await.unwrap().tables;
     tables
         .into_iter()
         .find(|table| &*table.name.relation == name)
@@ -77,7 +77,7 @@ pub async fn table(source: &dyn Source, name: &str) -> Table {
 pub async fn session(source: &dyn Source) -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(3);
     let session = SessionContext::new_with_config(config);
-    for table in source.discover().await.unwrap() {
+    for table in source.discover().await.unwrap().tables {
         match &table.state {
             TableState::Ready(provider) => {
                 session

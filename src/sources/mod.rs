@@ -13,6 +13,7 @@ mod lake_testing;
 pub mod object_store;
 pub mod postgres;
 mod registry;
+mod types;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +27,10 @@ use crate::names::{RelationName, SourceName};
 use crate::types::PgType;
 
 pub use registry::open;
+pub use types::{
+    ArrayType, Attribute, Composite, Domain, DomainCheck, EnumLabel, Layout, Range, SourceFunction,
+    SourceType, TypeFunctions, TypeKind,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceKind {
@@ -65,11 +70,28 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// Reads the source's metadata: one round trip where the source allows.
     /// 08001 with the source's name where it cannot be reached. A single table
     /// that cannot be read is a `Table` whose `state` says why, not an error.
-    async fn discover(&self) -> Result<Vec<Table>>;
+    async fn discover(&self) -> Result<Discovered>;
 
     /// The source as one that statements can be relayed to.
     fn as_postgres(&self) -> Option<&postgres::PostgresSource> {
         None
+    }
+}
+
+/// What a source holds.
+#[derive(Debug, Default)]
+pub struct Discovered {
+    pub tables: Vec<Table>,
+    /// Those that it defines itself, by OID; none where types are Postgres's own.
+    pub types: Vec<SourceType>,
+}
+
+impl From<Vec<Table>> for Discovered {
+    fn from(tables: Vec<Table>) -> Self {
+        Discovered {
+            tables,
+            types: Vec::new(),
+        }
     }
 }
 

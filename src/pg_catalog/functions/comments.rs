@@ -1,4 +1,4 @@
-//! Comments on relations, their columns and built-in objects
+//! Comments on relations, their columns, types and built-in objects
 //! (table 9.80 "Comment Information Functions" of the Postgres manual).
 
 use std::collections::HashMap;
@@ -8,7 +8,9 @@ use super::function::Function;
 use super::value::Value;
 use crate::error::Result;
 use crate::pg_catalog::snapshot::Seen;
+use crate::pg_catalog::source_types::Part;
 use crate::pg_catalog::{builtin, data, oids};
+use crate::sources::TypeKind;
 use crate::types::{Oid, PgType};
 
 pub const FUNCTIONS: &[Function] = &[
@@ -63,16 +65,30 @@ fn comment(seen: &Seen, class: Oid, oid: Oid) -> Option<String> {
     if class == oids::PG_CLASS {
         return seen.relation(oid)?.table.comment.clone();
     }
+    if class == oids::PG_TYPE
+        && let Some(of) = seen.source_type(oid)
+    {
+        let itself = of.part == Part::Itself;
+        return of.declared.comment.clone().filter(|_| itself);
+    }
     BUILTIN.get(&(class, oid)).cloned()
 }
 
 fn column(seen: &Seen, arguments: &[Value]) -> Result<Value> {
-    let relation = arguments[0].oid().and_then(|oid| seen.relation(oid));
-    let number = arguments[1]
-        .integer()
-        .and_then(|number| usize::try_from(number - 1).ok());
-    let column = relation
-        .zip(number)
-        .and_then(|(relation, at)| relation.table.columns.get(at));
-    Ok(column.and_then(|column| column.comment.clone()).into())
+    let (Some(oid), Some(number)) = (arguments[0].oid(), arguments[1].integer()) else {
+        return Ok(Value::Null);
+    };
+    let comment = match seen.composite(oid).map(|of| &of.declared.kind) {
+        Some(TypeKind::Composite(composite)) => {
+            let mut attributes = composite.attributes.iter();
+            attributes
+                .find(|attribute| i64::from(attribute.number) == number)
+                .and_then(|attribute| attribute.comment.clone())
+        }
+        _ => seen.relation(oid).and_then(|relation| {
+            let at = usize::try_from(number - 1).ok()?;
+            relation.table.columns.get(at)?.comment.clone()
+        }),
+    };
+    Ok(comment.into())
 }

@@ -61,13 +61,13 @@ fn not_known(_seen: &Seen, _arguments: &[Value]) -> Result<Value> {
 }
 
 /// A modifier of NULL asks about the type alone.
-fn type_text(_seen: &Seen, arguments: &[Value]) -> Result<Value> {
+fn type_text(seen: &Seen, arguments: &[Value]) -> Result<Value> {
     let modifier = match arguments[1].integer() {
         Some(typmod) => Modifier::Given(i32::try_from(typmod).unwrap_or(-1)),
         None => Modifier::NotAsked,
     };
     Ok(match arguments[0].oid() {
-        Some(oid) => Value::text(format_type(oid, modifier)),
+        Some(oid) => Value::text(seen.format_type(oid, modifier)),
         None => Value::Null,
     })
 }
@@ -85,6 +85,10 @@ fn constraint(seen: &Seen, arguments: &[Value]) -> Result<Value> {
         return Ok(parts
             .map(|parts| format!("{kind} ({})", parts.columns.join(", ")))
             .into());
+    }
+    let check = arguments[0].oid().and_then(|oid| seen.domain_check(oid));
+    if let Some(check) = check {
+        return Ok(Value::text(check.definition.clone()));
     }
     let object = arguments[0].oid().and_then(|oid| seen.object(oid));
     let Some(Object::Constraint { relation, key }) = object else {

@@ -20,11 +20,8 @@ pub const FUNCTIONS: &[Function] = &[
     Function::new("to_regclass", 1..=1, PgType::REGCLASS, |seen, arguments| {
         known(seen.regclass(text_argument("to_regclass", &arguments[0])?))
     }),
-    Function::new("to_regtype", 1..=1, PgType::REGTYPE, |_, arguments| {
-        known(resolve::resolve_regtype(text_argument(
-            "to_regtype",
-            &arguments[0],
-        )?))
+    Function::new("to_regtype", 1..=1, PgType::REGTYPE, |seen, arguments| {
+        known(seen.regtype(text_argument("to_regtype", &arguments[0])?))
     }),
     Function::new(
         "to_regnamespace",
@@ -57,7 +54,7 @@ pub const FUNCTIONS: &[Function] = &[
         "narrows_to_regtype",
         1..=1,
         PgType::REGTYPE,
-        |_, arguments| cast(&arguments[0], resolve::resolve_regtype),
+        |seen, arguments| cast(&arguments[0], |text| seen.regtype(text)),
     ),
     Function::new(
         "narrows_to_regnamespace",
@@ -75,7 +72,7 @@ pub const FUNCTIONS: &[Function] = &[
         "narrows_to_regprocedure",
         1..=1,
         REGPROCEDURE,
-        |_, arguments| cast(&arguments[0], resolve::resolve_regprocedure),
+        |seen, arguments| cast(&arguments[0], |text| seen.regprocedure(text)),
     ),
     Function::new(
         "narrows_regprocedure_out",
@@ -103,7 +100,7 @@ pub const FUNCTIONS: &[Function] = &[
         "narrows_regtype_out",
         1..=1,
         PgType::TEXT,
-        |_, arguments| printed(&arguments[0], resolve::regtype_text),
+        |seen, arguments| printed(&arguments[0], |oid| seen.regtype_text(oid)),
     ),
     Function::new(
         "narrows_regnamespace_out",
@@ -154,11 +151,10 @@ pub const FUNCTIONS: &[Function] = &[
         1..=1,
         PgType::BOOL,
         |seen, arguments| {
-            let schema = arguments[0]
+            let visible = arguments[0]
                 .oid()
-                .and_then(builtin::type_of)
-                .map(|facts| facts.namespace);
-            Ok(schema.map(|schema| in_path(seen, schema)).into())
+                .and_then(|oid| type_is_visible(seen, oid));
+            Ok(visible.into())
         },
     ),
     Function::new(
@@ -298,6 +294,16 @@ fn class_is_visible(seen: &Seen, oid: Oid) -> Option<bool> {
         Some(Object::Index { .. }) => Some(true),
         _ => Some(seen.in_search_path(&name) == Some(oid)),
     }
+}
+
+/// NULL for what does not exist.
+fn type_is_visible(seen: &Seen, oid: Oid) -> Option<bool> {
+    if let Some(facts) = builtin::type_of(oid) {
+        return Some(in_path(seen, facts.namespace));
+    }
+    let of = seen.source_type(oid)?;
+    let found = seen.type_in_search_path(&of.facts.name);
+    Some(found.is_some_and(|found| found.oid == oid))
 }
 
 fn in_path(seen: &Seen, namespace: Oid) -> bool {

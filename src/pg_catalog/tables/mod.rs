@@ -13,6 +13,7 @@ mod pg_description;
 mod pg_index;
 mod pg_namespace;
 mod pg_settings;
+mod pg_type;
 mod roles;
 mod statistics;
 mod timezones;
@@ -48,10 +49,13 @@ pub fn builder(relation: &SystemRelation) -> Option<Builder> {
         "pg_constraint" => Add(pg_constraint::rows),
         "pg_database" => Session(pg_database::rows),
         "pg_description" => Add(pg_description::rows),
+        "pg_enum" => Add(pg_type::enums),
         "pg_index" => Add(pg_index::rows),
         "pg_indexes" => Replace(listings::pg_indexes),
         "pg_matviews" => Replace(listings::pg_matviews),
         "pg_namespace" => Add(pg_namespace::rows),
+        "pg_proc" => Add(pg_type::value_functions),
+        "pg_range" => Add(pg_type::ranges),
         "pg_roles" => Session(roles::pg_roles),
         "pg_settings" => Session(pg_settings::rows),
         "pg_shadow" => Session(roles::pg_shadow),
@@ -63,6 +67,7 @@ pub fn builder(relation: &SystemRelation) -> Option<Builder> {
         "pg_statio_user_tables" => Replace(statistics::pg_statio_user_tables),
         "pg_tables" => Replace(listings::pg_tables),
         "pg_timezone_names" => Session(timezones::pg_timezone_names),
+        "pg_type" => Add(pg_type::rows),
         "pg_user" => Session(roles::pg_user),
         "pg_views" => Replace(listings::pg_views),
         _ => return None,

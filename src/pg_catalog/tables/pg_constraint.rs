@@ -1,15 +1,18 @@
-//! pg_constraint: primary, unique and foreign keys that sources report. A foreign
-//! key is listed where the user may read both relations.
+//! pg_constraint: primary, unique and foreign keys that sources report, and the
+//! checks of their domains. A foreign key is listed where the user may read both
+//! relations.
 
 use std::collections::HashSet;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::concat_batches;
 
 use super::pg_index::numbers;
 use crate::error::Result;
 use crate::pg_catalog::frame::Frame;
 use crate::pg_catalog::snapshot::{Relation, Seen};
-use crate::sources::{Key, KeyKind};
+use crate::pg_catalog::source_types::Type;
+use crate::sources::{DomainCheck, Key, KeyKind, TypeKind};
 use crate::types::Oid;
 
 /// A key and what it needs of the relation that it refers to.
@@ -31,6 +34,39 @@ pub struct Referenced<'a> {
 }
 
 pub fn rows(seen: &Seen) -> Result<RecordBatch> {
+    let keys = keys(seen)?;
+    Ok(concat_batches(&keys.schema(), [&keys, &checks(seen)?])?)
+}
+
+fn checks(seen: &Seen) -> Result<RecordBatch> {
+    let mut rows: Vec<(Oid, &Type, &DomainCheck)> = Vec::new();
+    for of in seen.source_types() {
+        if let TypeKind::Domain(domain) = &of.declared.kind {
+            let checks = of.checks.iter().zip(&domain.checks);
+            rows.extend(checks.map(|(oid, check)| (*oid, of, check)));
+        }
+    }
+    Frame::of("pg_catalog", "pg_constraint", rows.len())?
+        .int("oid", rows.iter().map(|row| i64::from(row.0)))
+        .text("conname", rows.iter().map(|row| &row.2.name))
+        .int(
+            "connamespace",
+            rows.iter().map(|row| i64::from(row.1.facts.namespace)),
+        )
+        .all_text("contype", "c")
+        .bool("convalidated", rows.iter().map(|row| row.2.validated))
+        .int(
+            "contypid",
+            rows.iter().map(|row| i64::from(row.1.facts.oid)),
+        )
+        .all_text("confupdtype", " ")
+        .all_text("confdeltype", " ")
+        .all_text("confmatchtype", " ")
+        .all_bool("conislocal", true)
+        .finish()
+}
+
+fn keys(seen: &Seen) -> Result<RecordBatch> {
     let rows = constraints(seen);
     let foreign = |text: &'static str| {
         rows.iter()

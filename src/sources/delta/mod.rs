@@ -16,7 +16,7 @@ use async_trait::async_trait;
 
 use super::lake::{Fresh, Snapshot, SnapshotReader, listing};
 use super::object_store::{Location, Stores};
-use super::{Source, SourceKind, Table};
+use super::{Discovered, Source, SourceKind};
 use crate::config;
 use crate::error::Result;
 use crate::names::{RelationName, SourceName};
@@ -66,13 +66,13 @@ impl Source for DeltaSource {
         vec![self.name.to_string()]
     }
 
-    async fn discover(&self) -> Result<Vec<Table>> {
+    async fn discover(&self) -> Result<Discovered> {
         let tables = self
             .tables
             .iter()
             .map(|reader| (reader.name.clone(), reader.clone()))
             .collect();
-        Ok(listing::list(&self.name, tables).await)
+        Ok(listing::list(&self.name, tables).await.into())
     }
 }
 

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 
 use super::lake::{Fresh, Snapshot, SnapshotReader, listing};
 use super::object_store::{Location, Stores};
-use super::{Source, SourceKind, Table};
+use super::{Discovered, Source, SourceKind};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::names::{RelationName, SourceName};
@@ -91,7 +91,7 @@ impl Source for IcebergSource {
         }
     }
 
-    async fn discover(&self) -> Result<Vec<Table>> {
+    async fn discover(&self) -> Result<Discovered> {
         let tables = match &self.contents {
             Contents::Declared(tables) => tables,
             Contents::Catalog { .. } => return Err(catalogs_are_missing()),
@@ -100,7 +100,7 @@ impl Source for IcebergSource {
             .iter()
             .map(|reader| (reader.name.clone(), reader.clone()))
             .collect();
-        Ok(listing::list(&self.name, tables).await)
+        Ok(listing::list(&self.name, tables).await.into())
     }
 }
 

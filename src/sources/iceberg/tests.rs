@@ -178,7 +178,7 @@ async fn a_metadata_file_is_a_table_at_that_version() {
         .find(|name| name.starts_with("00001-") && name.ends_with(".metadata.json"))
         .unwrap();
     let source = source(&[&format!("evolved/metadata/{first}")]);
-    let tables = source.discover().await.unwrap();
+    let tables = source.discover().await.unwrap().tables;
     assert_eq!(
         columns(&tables[0]),
         ["id int4", "name text", "gone float8", "price numeric"]

@@ -34,7 +34,7 @@ pub use self::table::{Collation, PostgresTable, RemoteColumn, RemoteTable};
 use self::address::Address;
 use self::pool::Pool;
 use self::relay::{Connector, Login, RelayPool, UpstreamSettings};
-use super::{Source, SourceKind, Table};
+use super::{Discovered, Source, SourceKind};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::names::SourceName;
@@ -186,7 +186,7 @@ impl Source for PostgresSource {
         Some(remote.clone())
     }
 
-    async fn discover(&self) -> Result<Vec<Table>> {
+    async fn discover(&self) -> Result<Discovered> {
         let this = self
             .this
             .upgrade()

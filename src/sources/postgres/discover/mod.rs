@@ -2,6 +2,7 @@
 //! is loaded or refreshed; knows no statement of a client.
 
 mod query;
+mod types;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,51 +19,69 @@ use super::table::{Collation, Found, PostgresTable, RemoteColumn, RemoteTable};
 use crate::auth::grants::matches;
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
-use crate::sources::{Column, Key, KeyKind, RelationKind, Representation, Table, TableState};
+use crate::sources::{
+    Column, Discovered, Key, KeyKind, RelationKind, Representation, Table, TableState,
+};
 use crate::types::PgType;
 
 /// For everything, the wait for a connection included.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Every relation of the mapped schemas that the globs let in, in one round trip.
-pub(super) async fn discover(source: &Arc<PostgresSource>) -> Result<Vec<Table>> {
+/// Every relation of the mapped schemas that the globs let in, and the types that
+/// the database defines, in one round trip.
+pub(super) async fn discover(source: &Arc<PostgresSource>) -> Result<Discovered> {
     let schemas: Vec<String> = source.mapping().keys().cloned().collect();
     if schemas.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Discovered::default());
     }
-    let answer = timeout(PATIENCE, ask(source, &query::sql(&schemas)))
-        .await
-        .map_err(|_| {
-            Error::unreachable(source.source_name(), "its metadata did not arrive in time")
-        })??;
+    // the planner takes the recursive parts for large enough to compile: seconds for nothing
+    let sql = format!(
+        "BEGIN READ ONLY; SET LOCAL jit = off; {}; {}",
+        query::sql(&schemas),
+        types::sql(&schemas)
+    );
+    let answer = timeout(PATIENCE, ask(source, &sql)).await.map_err(|_| {
+        Error::unreachable(source.source_name(), "its metadata did not arrive in time")
+    })??;
+    let unreadable = |why: Cause| {
+        Error::new(
+            SqlState::PROTOCOL_VIOLATION,
+            format!(
+                "the metadata of source \"{}\" could not be read",
+                source.source_name()
+            ),
+        )
+        .with_cause(why)
+    };
     let mut tables = Vec::new();
+    let mut type_rows = Vec::new();
+    // BEGIN and SET end first, then the statement about relations
+    let mut ended = 0;
     for message in &answer {
-        let SimpleQueryMessage::Row(row) = message else {
-            continue;
-        };
-        let relation = relation_row(row).map_err(|why| {
-            Error::new(
-                SqlState::PROTOCOL_VIOLATION,
-                format!(
-                    "the metadata of source \"{}\" could not be read",
-                    source.source_name()
-                ),
-            )
-            .with_cause(why)
-        })?;
-        if source.includes(&relation.schema, &relation.name) {
-            tables.extend(table(source, relation));
+        match message {
+            SimpleQueryMessage::CommandComplete(_) => ended += 1,
+            SimpleQueryMessage::Row(row) if ended < 3 => {
+                let relation = relation_row(row).map_err(unreadable)?;
+                if source.includes(&relation.schema, &relation.name) {
+                    tables.extend(table(source, relation));
+                }
+            }
+            SimpleQueryMessage::Row(row) => {
+                type_rows.push(types::type_row(row).map_err(unreadable)?);
+            }
+            _ => {}
         }
     }
     keep_known_foreign_keys(&mut tables);
-    Ok(tables)
+    let types = types::types(source, type_rows, &tables);
+    Ok(Discovered { tables, types })
 }
 
 async fn ask(source: &PostgresSource, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
     let loan = source.pool().borrow().await?;
     let answer = loan
         .client()?
-        .simple_query(&format!("BEGIN READ ONLY; {sql}"))
+        .simple_query(sql)
         .await
         .map_err(|error| from_postgres(source.source_name(), error))?;
     loan.give_back();

@@ -73,11 +73,15 @@ pub(super) struct KeyRow {
 /// Columns of the answer, in order: schema, name, kind, rows, bytes, comment,
 /// has_children, schema_usage, columns, keys.
 pub(super) fn sql(schemas: &[String]) -> String {
-    let literals: Vec<String> = schemas
+    SQL.replace("$SCHEMAS", &literals(schemas))
+}
+
+pub(super) fn literals(names: &[String]) -> String {
+    let literals: Vec<String> = names
         .iter()
-        .map(|schema| postgres_protocol::escape::escape_literal(schema))
+        .map(|name| postgres_protocol::escape::escape_literal(name))
         .collect();
-    SQL.replace("$SCHEMAS", &literals.join(", "))
+    literals.join(", ")
 }
 
 const SQL: &str = r#"

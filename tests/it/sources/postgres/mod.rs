@@ -70,6 +70,7 @@ fn source(url: &str, schema: &str, max_connections: usize) -> Arc<PostgresSource
 async fn tables(source: &PostgresSource) -> BTreeMap<String, Table> {
     let tables = source.discover().await.expect("discovery succeeds");
     tables
+        .tables
         .into_iter()
         .map(|table| (table.name.relation.to_string(), table))
         .collect()
