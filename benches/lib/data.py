@@ -1,6 +1,7 @@
 """What is in the databases: TPC-H made by `narrows demo-data`, and pgbench's
 tables. Both are made once; the database remembers that it is complete."""
 
+import argparse
 import re
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def numbers(text):
         first, _, last = item.partition("-")
         chosen.extend(range(int(first), int(last or first) + 1))
     if not all(1 <= number <= 22 for number in chosen):
-        raise ValueError("queries are numbered 1 to 22")
+        raise argparse.ArgumentTypeError("queries are numbered 1 to 22")
     return chosen
 
 

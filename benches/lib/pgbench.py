@@ -15,10 +15,10 @@ class Failure(Exception):
     pass
 
 
-def pgbench(peer, arguments, mode, clients, seconds, folder):
+def pgbench(peer, arguments, mode, clients, threads, seconds, folder):
     """Transactions a second, latencies in ms, the proxy's CPU in µs a transaction."""
     prefix = pathlib.Path(folder) / "pgbench"
-    command = ["pgbench", "-n", "-M", mode, "-c", str(clients), "-j", str(min(clients, THREADS)),
+    command = ["pgbench", "-n", "-M", mode, "-c", str(clients), "-j", str(min(clients, threads)),
                "-T", str(seconds), "-l", f"--log-prefix={prefix}", f"--sampling-rate={SAMPLED}",
                *arguments, peer.url("bench")]
     before = cpu_seconds(peer.pid) if peer.pid else None

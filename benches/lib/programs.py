@@ -37,7 +37,10 @@ def psql(url, *commands, check=False, timeout=None):
     command = ["psql", "-X", "-q", "-t", "--csv", "-v", "ON_ERROR_STOP=1", "-d", url]
     for sql in commands:
         command += ["-c", sql]
-    return subprocess.run(command, capture_output=True, text=True, check=check, timeout=timeout)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    if check and done.returncode != 0:
+        sys.exit(f"psql failed: {done.stderr.strip()}")
+    return done
 
 
 def scalar(url, sql):

@@ -5,7 +5,7 @@ import contextlib
 
 from lib.data import PGBENCH_SCALE
 from lib.measure import markdown, number, ratio, show, spread
-from lib.pgbench import Failure, pgbench
+from lib.pgbench import THREADS, Failure, pgbench
 
 TITLE = "Point lookups by primary key"
 CASES = [(mode, clients) for mode in ("simple", "extended", "prepared") for clients in (1, 8, 64)]
@@ -18,7 +18,7 @@ SELECT abalance FROM pgbench_accounts WHERE aid = :aid;
 def run(context):
     script = context.folder / "point.sql"
     script.write_text(SCRIPT)
-    return measure(context, CASES, lambda peer: ["-f", script])
+    return measure(context, CASES, ["-f", script])
 
 
 def report(context, result):
@@ -28,18 +28,18 @@ tps: median (min–max). CPU: µs of the proxy's own process a query. p50: of th
 transaction latencies, µs over direct's in brackets."""
 
 
-def measure(context, cases, arguments, before=lambda: None):
+def measure(context, cases, arguments, before=lambda: None, threads=THREADS):
     found = {}
     # The first run would pay for caches that later ones find warm.
     for peer in context.peers:
         with contextlib.suppress(Failure):
-            pgbench(peer, arguments(peer), cases[0][0], cases[0][1], 1, context.folder)
+            pgbench(peer, arguments, *cases[0], threads, 1, context.folder)
     for case, peer in context.interleaved(cases):
         before()
         mode, clients = case
         try:
-            one = pgbench(peer, arguments(peer), mode, clients, context.arguments.seconds,
-                          context.folder)
+            one = pgbench(peer, arguments, mode, clients, threads,
+                          context.arguments.seconds, context.folder)
         except Failure as failure:
             context.failed(case, peer, failure)
             continue
