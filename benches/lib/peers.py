@@ -47,13 +47,28 @@ def download():
     if target.exists():
         return target
     print(f"fetching pgbouncer of Debian {SUITE} into {target}", file=sys.stderr)
+    work, apt = private_apt(SUITE, "deb")
+    for folder in ["debs", "root"]:
+        (work / folder).mkdir()
+    subprocess.run([*apt, "download", *PACKAGES], check=True, cwd=work / "debs",
+                   stdout=subprocess.DEVNULL)
+    for package in sorted((work / "debs").glob("*.deb")):
+        subprocess.run(["dpkg", "-x", package, work / "root"], check=True)
+    (work / "root").rename(target)
+    shutil.rmtree(work)
+    return target
+
+
+def private_apt(suite, kind):
+    """A work folder, and an apt-get that knows one suite (`deb` or `deb-src`) and
+    leaves the system's lists alone."""
     work = cache() / "apt"
     shutil.rmtree(work, ignore_errors=True)
-    for folder in ["lists/partial", "cache/archives/partial", "debs", "root"]:
+    for folder in ["lists/partial", "cache/archives/partial"]:
         (work / folder).mkdir(parents=True)
     (work / "status").touch()
     (work / "sources.list").write_text(
-        f"deb [signed-by={KEYRING}] http://deb.debian.org/debian {SUITE} main\n")
+        f"{kind} [signed-by={KEYRING}] http://deb.debian.org/debian {suite} main\n")
     options = {
         "Dir::Etc::sourcelist": work / "sources.list", "Dir::Etc::sourceparts": "/dev/null",
         "Dir::State": work, "Dir::State::status": work / "status", "Dir::Cache": work / "cache",
@@ -63,13 +78,7 @@ def download():
         options["APT::Sandbox::User"] = "root"
     apt = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items())]
     subprocess.run([*apt, "update"], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([*apt, "download", *PACKAGES], check=True, cwd=work / "debs",
-                   stdout=subprocess.DEVNULL)
-    for package in sorted((work / "debs").glob("*.deb")):
-        subprocess.run(["dpkg", "-x", package, work / "root"], check=True)
-    (work / "root").rename(target)
-    shutil.rmtree(work)
-    return target
+    return work, apt
 
 
 def unpacked(root):

@@ -98,10 +98,10 @@ class Connection:
 
     # --- queries ------------------------------------------------------------
 
-    def query(self, sql):
+    def query(self, sql, copied_in=None):
         """Simple protocol: a list of results, an error being the last one's."""
         self.send((b"Q", sql.encode() + b"\0"))
-        return self.results()
+        return self.results(copied_in)
 
     def execute(self, sql, parameters=(), types=(), formats=(), result_format=0):
         """Extended protocol, unnamed statement: one result, with its parameters' types."""
@@ -115,7 +115,7 @@ class Connection:
                   (b"E", b"\0" + struct.pack("!i", 0)), (b"S", b""))
         return self.results()[0]
 
-    def results(self):
+    def results(self, copied_in=None):
         results = [Result()]
         for kind, body in self.messages():
             current = results[-1]
@@ -138,8 +138,10 @@ class Connection:
                 current.copied = []
             elif kind == b"d":
                 current.copied.append(body)
-            elif kind == b"G":
+            elif kind == b"G" and copied_in is None:
                 self.send((b"f", b"no rows are offered\0"))
+            elif kind == b"G":
+                self.send((b"d", copied_in), (b"c", b""))
         if len(results) > 1:
             results.pop()
         return results
