@@ -3,6 +3,7 @@
 
 mod columns;
 pub mod depth;
+mod laterals;
 mod objects;
 mod params;
 pub mod parse;
@@ -142,6 +143,7 @@ fn plan_deep(
     let logical = SqlToRel::new(&resolver)
         .sql_statement_to_plan_with_context(query, &mut context)
         .map_err(|error| statement.located(error))?;
+    let logical = laterals::resolve(logical)?;
     let logical = objects::print_objects(logical, state)?;
     let sources = resolver.sources();
     let parameters = params::from_plan(&logical, &known)?;

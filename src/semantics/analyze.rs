@@ -2,6 +2,7 @@
 //! expression gets Postgres's types, bottom up, where the schema is known.
 
 mod shapes;
+mod unmarked;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use datafusion::logical_expr::expr::{
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{COUNT_STAR_EXPANSION, merge_schema};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union, Values,
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Values,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -26,11 +27,14 @@ use super::cell::CELL;
 use super::functions::regex::similar;
 use super::functions::{self, ResolvedFunction, folded};
 use super::operators;
+use super::set_operations;
 use super::text_in::Context;
 use super::typed::{self, Known, common_type, is_integer, is_text, type_name, typed_literal};
 use crate::error::{Error, SqlState};
 use crate::types::PgType;
-use shapes::{escaped, is_decimal, mismatch, star_again, tagged, text_literal, widen_literal};
+use shapes::{escaped, is_decimal, star_again, text_literal, widen_literal};
+pub(super) use shapes::{mismatch, tagged};
+pub(super) use unmarked::Unmarked;
 
 #[derive(Debug)]
 pub(super) struct PostgresTypes;
@@ -51,38 +55,6 @@ impl AnalyzerRule for PostgresTypes {
     }
 }
 
-/// The analyzer's last rule: takes the marks off that settled literals carry
-/// for the first.
-#[derive(Debug)]
-pub(super) struct Unmarked;
-
-impl AnalyzerRule for Unmarked {
-    fn name(&self) -> &str {
-        "postgres_types_unmarked"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> EngineResult<LogicalPlan> {
-        let unmark = |plan: LogicalPlan| {
-            let rewritten = plan.map_expressions(|expr| {
-                expr.transform_up(|expr| {
-                    Ok(match expr {
-                        Expr::Literal(value, Some(metadata)) => Transformed::yes(Expr::Literal(
-                            value,
-                            typed::without_mark(Some(metadata)),
-                        )),
-                        other => Transformed::no(other),
-                    })
-                })
-            })?;
-            match rewritten.transformed {
-                true => rewritten.map_data(LogicalPlan::recompute_schema),
-                false => Ok(rewritten),
-            }
-        };
-        Ok(plan.transform_up_with_subqueries(unmark)?.data)
-    }
-}
-
 struct Session {
     context: Context,
     options: Arc<ConfigOptions>,
@@ -94,10 +66,13 @@ impl Session {
             // its numbers are the engine's own
             LogicalPlan::Limit(_) => return Ok(Transformed::no(plan)),
             LogicalPlan::Values(_) => return self.values(plan),
-            // planned with the types of literals before this rule
             LogicalPlan::Union(union) => {
-                let union = Union::try_new_with_loose_types(union.inputs.clone())?;
-                return Ok(Transformed::yes(LogicalPlan::Union(union)));
+                let union = set_operations::union(union.clone(), self.context)?;
+                return Ok(Transformed::yes(union));
+            }
+            LogicalPlan::Join(join) if set_operations::is_comparison(join) => {
+                let join = set_operations::comparison(join.clone(), self.context)?;
+                return Ok(Transformed::yes(join));
             }
             LogicalPlan::TableScan(scan) => {
                 DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?
