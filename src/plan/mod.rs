@@ -1,12 +1,15 @@
 //! From the client's text to a plan: parse, resolve names, route, explain.
 //! Called by `execute`; reads one catalog snapshot and does no IO.
 
+mod checks;
 mod columns;
 pub mod depth;
 mod laterals;
+mod limits;
 mod objects;
 mod params;
 pub mod parse;
+mod positions;
 mod refuse;
 mod resolve;
 mod rewrite;
@@ -125,6 +128,21 @@ fn plan_deep(
     declared: &[Option<PgType>],
 ) -> Result<Planned> {
     let (mut query, explain) = unwrap_explain(&statement.ast)?;
+    checks::check(&query, state)
+        .and_then(|()| limits::normalize(&mut query))
+        .map_err(|misplaced| statement.found(misplaced.error, misplaced.at))?;
+    plan_query(state, catalog, vars, statement, declared, (query, explain))
+        .map_err(|error| statement.found(error, None))
+}
+
+fn plan_query(
+    state: &SessionState,
+    catalog: &Arc<Catalog>,
+    vars: &SessionVars,
+    statement: &Statement,
+    declared: &[Option<PgType>],
+    (mut query, explain): (ast::Statement, Option<Explain>),
+) -> Result<Planned> {
     refuse::refuse_ignored(&query)?;
     let known = params::from_text(&query, declared)?;
     columns::name_columns(&mut query);

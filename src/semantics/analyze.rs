@@ -1,6 +1,7 @@
 //! The analyzer rule that runs before the engine's own type coercion: every
 //! expression gets Postgres's types, bottom up, where the schema is known.
 
+mod conditions;
 mod shapes;
 mod unmarked;
 
@@ -32,6 +33,7 @@ use super::text_in::Context;
 use super::typed::{self, Known, common_type, is_integer, is_text, type_name, typed_literal};
 use crate::error::{Error, SqlState};
 use crate::types::PgType;
+pub(super) use conditions::connected;
 use shapes::{escaped, is_decimal, star_again, text_literal, widen_literal};
 pub(super) use shapes::{mismatch, tagged};
 pub(super) use unmarked::Unmarked;
@@ -143,6 +145,7 @@ impl Session {
             }
             Expr::Negative(inner) => self.negative(*inner, schema)?,
             Expr::InList(list) => self.in_list(list, schema)?,
+            Expr::InSubquery(list) => self.in_subquery(list, schema)?,
             Expr::Between(between) => self.between(between, schema)?,
             Expr::Case(case) => self.case(case, schema)?,
             Expr::Like(like) => self.like(like, schema)?,
@@ -150,6 +153,7 @@ impl Session {
             Expr::ScalarFunction(call) => self.call(call, schema)?,
             Expr::AggregateFunction(mut call) => {
                 star_again(&mut call);
+                conditions::aggregate(&call, schema)?;
                 Expr::AggregateFunction(call)
             }
             Expr::WindowFunction(mut call) => {
@@ -173,11 +177,7 @@ impl Session {
         schema: &DFSchema,
     ) -> EngineResult<Expr> {
         if matches!(op, Operator::And | Operator::Or) {
-            return Ok(Expr::BinaryExpr(BinaryExpr::new(
-                Box::new(left),
-                op,
-                Box::new(right),
-            )));
+            return conditions::connected(left, op, right, schema, Some(self.context));
         }
         // an operator that planning has settled keeps its shape
         let arithmetic = matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply);
@@ -312,17 +312,8 @@ impl Session {
         })
     }
 
-    fn case(&self, mut case: Case, schema: &DFSchema) -> EngineResult<Expr> {
-        if let Some(operand) = &case.expr {
-            let operand_type = Known::of(operand, schema)?;
-            for (when, _) in &mut case.when_then_expr {
-                let known = Known::of(when, schema)?;
-                if let (Some(target), Known::Unknown) = (operand_type.pg_type(), known) {
-                    let taken = std::mem::take(when.as_mut());
-                    **when = self.cast(taken, known, PgType::new(target.oid, -1))?;
-                }
-            }
-        }
+    fn case(&self, case: Case, schema: &DFSchema) -> EngineResult<Expr> {
+        let mut case = self.conditions(case, schema)?;
         let results: Vec<&mut Box<Expr>> = case
             .when_then_expr
             .iter_mut()
@@ -449,7 +440,10 @@ impl Session {
             "make_array" => "ARRAY".to_string(),
             _ => name.to_uppercase(),
         };
-        let target = common_type(&known).ok_or_else(|| mismatch(&label, &known))?;
+        let target = common_type(&known).ok_or_else(|| match known.as_slice() {
+            [a, b] if name == "nullif" => functions::unresolved_operator("=", *a, *b, false),
+            _ => mismatch(&label, &known),
+        })?;
         let args = args
             .into_iter()
             .map(|(arg, known)| self.cast(arg, known, target))

@@ -39,6 +39,13 @@ impl VisitorMut for Normalizer {
     }
 
     fn post_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<()> {
+        for condition in select.selection.iter_mut().chain(&mut select.having) {
+            if matches!(condition, Expr::Value(value)
+                if matches!(value.value, Value::SingleQuotedString(_)))
+            {
+                *condition = cast(condition.clone(), DataType::Boolean);
+            }
+        }
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                 typed_integer(expr);
