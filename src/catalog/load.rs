@@ -43,6 +43,9 @@ fn keep(catalog: &mut Catalog, status: &SourceStatus, previous: &Catalog) {
             catalog.schemas.insert(name.clone(), schema.clone());
         }
     }
+    if let Some(types) = previous.types.get(&status.name) {
+        catalog.types.insert(status.name.clone(), types.clone());
+    }
     catalog.sources.push(status.clone());
 }
 

@@ -2,9 +2,9 @@
 //! through the engine boxed as `External` and are found again here.
 
 use datafusion::arrow::error::ArrowError;
-use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 
+use super::planner::{from_plan_text, from_schema};
 use super::{Error, SqlState};
 
 impl From<Error> for DataFusionError {
@@ -126,72 +126,12 @@ fn from_arrow(error: ArrowError) -> Error {
     }
 }
 
-fn from_schema(error: SchemaError) -> Error {
-    match error {
-        SchemaError::FieldNotFound {
-            field,
-            valid_fields,
-        } => {
-            let mut error = Error::new(
-                SqlState::UNDEFINED_COLUMN,
-                match &field.relation {
-                    Some(relation) => {
-                        format!("column {}.{} does not exist", relation.table(), field.name)
-                    }
-                    None => format!("column \"{}\" does not exist", field.name),
-                },
-            );
-            let nearest = valid_fields
-                .iter()
-                .map(|valid| (strsim::jaro_winkler(&valid.name, &field.name), valid))
-                .filter(|(score, _)| *score > 0.8)
-                .max_by(|a, b| a.0.total_cmp(&b.0));
-            if let Some((_, valid)) = nearest {
-                error = error.with_hint(format!(
-                    "Perhaps you meant to reference the column \"{}\".",
-                    valid.flat_name()
-                ));
-            }
-            error
-        }
-        SchemaError::AmbiguousReference { field } => Error::new(
-            SqlState::AMBIGUOUS_COLUMN,
-            format!("column reference \"{}\" is ambiguous", field.name),
-        ),
-        SchemaError::DuplicateQualifiedField { qualifier, name } => Error::new(
-            SqlState::DUPLICATE_ALIAS,
-            format!(
-                "column \"{name}\" of \"{}\" specified more than once",
-                qualifier.table()
-            ),
-        ),
-        SchemaError::DuplicateUnqualifiedField { name } => Error::new(
-            SqlState::DUPLICATE_COLUMN,
-            format!("column \"{name}\" specified more than once"),
-        ),
-    }
-}
-
-fn from_plan_text(text: &str) -> Error {
-    let line = first_line(text);
-    let state = if line.contains("Invalid function") || line.contains("does not support") {
-        SqlState::UNDEFINED_FUNCTION
-    } else if line.contains("must appear in the GROUP BY") || line.contains("in GROUP BY clause") {
-        SqlState::GROUPING_ERROR
-    } else if line.contains("Cannot coerce")
-        || line.contains("Cannot infer common")
-        || line.contains("Failed to coerce")
-    {
-        SqlState::UNDEFINED_FUNCTION
-    } else {
-        SqlState::SYNTAX_ERROR
-    };
-    Error::new(state, line)
-}
-
 fn from_execution_text(text: &str) -> Error {
     let line = first_line(text);
     let lower = line.to_ascii_lowercase();
+    if let Some(known) = super::planner::known(&line) {
+        return known;
+    }
     let state = if lower.contains("overflow") || lower.contains("out of range") {
         SqlState::NUMERIC_VALUE_OUT_OF_RANGE
     } else if lower.contains("divide by zero") || lower.contains("division by zero") {
@@ -203,6 +143,6 @@ fn from_execution_text(text: &str) -> Error {
 }
 
 /// The engine appends backtraces and plans after the first line.
-fn first_line(text: &str) -> String {
+pub(super) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim().to_string()
 }

@@ -6,6 +6,7 @@
 //! "PostgreSQL Error Codes" of the Postgres manual.
 
 mod engine;
+mod planner;
 mod sqlstate;
 
 use std::fmt;

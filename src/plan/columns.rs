@@ -26,6 +26,11 @@ pub(super) fn visible(name: &str) -> &str {
     name.split(MARK).next().unwrap_or_default()
 }
 
+/// A name that clients see as this one, told from it by an index.
+pub(super) fn unique_name(name: &str, index: usize) -> String {
+    format!("{name}{MARK}{index}")
+}
+
 struct Namer;
 
 impl VisitorMut for Namer {
@@ -60,7 +65,7 @@ fn name_item(item: &mut SelectItem, index: usize, taken: &mut HashSet<String>) {
     let unique = if first {
         name
     } else {
-        format!("{name}{MARK}{index}")
+        unique_name(&name, index)
     };
     *item = SelectItem::ExprWithAlias {
         expr: expr.clone(),

@@ -1,12 +1,16 @@
 //! From the client's text to a plan: parse, resolve names, route, explain.
 //! Called by `execute`; reads one catalog snapshot and does no IO.
 
+mod checks;
 mod columns;
 pub mod depth;
+mod laterals;
 pub mod lexer;
+mod limits;
 mod objects;
 mod params;
 pub mod parse;
+mod positions;
 mod refuse;
 pub mod relay;
 mod resolve;
@@ -129,6 +133,21 @@ fn plan_deep(
     declared: &[Option<PgType>],
 ) -> Result<Planned> {
     let (mut query, explain) = unwrap_explain(&statement.ast)?;
+    checks::check(&query, state)
+        .and_then(|()| limits::normalize(&mut query))
+        .map_err(|misplaced| statement.found(misplaced.error, misplaced.at))?;
+    plan_query(state, catalog, vars, statement, declared, (query, explain))
+        .map_err(|error| statement.found(error, None))
+}
+
+fn plan_query(
+    state: &SessionState,
+    catalog: &Arc<Catalog>,
+    vars: &SessionVars,
+    statement: &Statement,
+    declared: &[Option<PgType>],
+    (mut query, explain): (ast::Statement, Option<Explain>),
+) -> Result<Planned> {
     refuse::refuse_ignored(&query)?;
     let known = params::from_text(&query, declared)?;
     columns::name_columns(&mut query);
@@ -147,6 +166,7 @@ fn plan_deep(
     let logical = SqlToRel::new(&resolver)
         .sql_statement_to_plan_with_context(query, &mut context)
         .map_err(|error| statement.located(error))?;
+    let logical = laterals::resolve(logical)?;
     let logical = objects::print_objects(logical, state)?;
     let sources = resolver.sources();
     let parameters = params::from_plan(&logical, &known)?;

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-use super::depth;
+use super::{depth, positions};
 use crate::error::{Error, Result, SqlState};
 
 /// The longest text that is read as SQL here, in bytes.
@@ -34,20 +34,33 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// The error with its position in the client's message, where the engine knows it.
+    /// The error with its position in the client's message, where the engine or
+    /// the text tells it.
     pub(super) fn located(&self, error: DataFusionError) -> Error {
         let start = diagnosed(&error).map(|span| Location {
             line: span.start.line,
             column: span.start.column,
         });
-        let error = Error::from(error);
-        match start {
-            Some(start) if error.position().is_none() && start.line > 0 => {
-                let places = Places::of(&self.message);
-                let before = self.offset - self.start;
-                error.with_position(places.character(&self.message, start) + 1 + before)
+        self.found(Error::from(error), start)
+    }
+
+    /// The error with the position of a place, or of what its message names.
+    pub(super) fn found(&self, error: Error, place: Option<Location>) -> Error {
+        if error.position().is_some() {
+            return error;
+        }
+        let before = self.offset - self.start;
+        if let Some(place) = place.filter(|place| place.line > 0) {
+            let places = Places::of(&self.message);
+            return error.with_position(places.character(&self.message, place) + 1 + before);
+        }
+        match positions::of(&error, &self.text) {
+            Some(place) => {
+                let places = Places::of(&self.text);
+                let within = places.character(&self.text, place) + 1;
+                error.with_position(within + self.offset)
             }
-            _ => error,
+            None => error,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{self, Query, Select, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    self, Query, Select, SetExpr, SetOperator, SetQuantifier, TableFactor, Visit, Visitor,
+};
 
 use crate::error::{Error, Result, SqlState};
 
@@ -37,6 +39,26 @@ fn refused(what: &str) -> ControlFlow<Error> {
     )))
 }
 
+/// The engine keeps or drops all equal rows where Postgres counts them.
+fn refuse_counting(body: &SetExpr) -> ControlFlow<Error> {
+    let SetExpr::SetOperation {
+        op,
+        left,
+        right,
+        set_quantifier,
+    } = body
+    else {
+        return ControlFlow::Continue(());
+    };
+    match (op, set_quantifier) {
+        (SetOperator::Intersect, SetQuantifier::All) => return refused("INTERSECT ALL"),
+        (SetOperator::Except, SetQuantifier::All) => return refused("EXCEPT ALL"),
+        _ => {}
+    }
+    refuse_counting(left)?;
+    refuse_counting(right)
+}
+
 impl Visitor for Refuser {
     type Break = Error;
 
@@ -47,7 +69,7 @@ impl Visitor for Refuser {
         if query.fetch.as_ref().is_some_and(|fetch| fetch.with_ties) {
             return refused("FETCH … WITH TIES");
         }
-        ControlFlow::Continue(())
+        refuse_counting(&query.body)
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Error> {

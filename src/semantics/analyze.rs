@@ -1,7 +1,9 @@
 //! The analyzer rule that runs before the engine's own type coercion: every
 //! expression gets Postgres's types, bottom up, where the schema is known.
 
+mod conditions;
 mod shapes;
+mod unmarked;
 
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use datafusion::logical_expr::expr::{
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{COUNT_STAR_EXPANSION, merge_schema};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union, Values,
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Values,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -26,11 +28,15 @@ use super::cell::CELL;
 use super::functions::regex::similar;
 use super::functions::{self, ResolvedFunction, folded};
 use super::operators;
+use super::set_operations;
 use super::text_in::Context;
 use super::typed::{self, Known, common_type, is_integer, is_text, type_name, typed_literal};
 use crate::error::{Error, SqlState};
 use crate::types::PgType;
-use shapes::{escaped, is_decimal, mismatch, star_again, tagged, text_literal, widen_literal};
+pub(super) use conditions::connected;
+use shapes::{escaped, is_decimal, star_again, text_literal, widen_literal};
+pub(super) use shapes::{mismatch, tagged};
+pub(super) use unmarked::Unmarked;
 
 #[derive(Debug)]
 pub(super) struct PostgresTypes;
@@ -51,38 +57,6 @@ impl AnalyzerRule for PostgresTypes {
     }
 }
 
-/// The analyzer's last rule: takes the marks off that settled literals carry
-/// for the first.
-#[derive(Debug)]
-pub(super) struct Unmarked;
-
-impl AnalyzerRule for Unmarked {
-    fn name(&self) -> &str {
-        "postgres_types_unmarked"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> EngineResult<LogicalPlan> {
-        let unmark = |plan: LogicalPlan| {
-            let rewritten = plan.map_expressions(|expr| {
-                expr.transform_up(|expr| {
-                    Ok(match expr {
-                        Expr::Literal(value, Some(metadata)) => Transformed::yes(Expr::Literal(
-                            value,
-                            typed::without_mark(Some(metadata)),
-                        )),
-                        other => Transformed::no(other),
-                    })
-                })
-            })?;
-            match rewritten.transformed {
-                true => rewritten.map_data(LogicalPlan::recompute_schema),
-                false => Ok(rewritten),
-            }
-        };
-        Ok(plan.transform_up_with_subqueries(unmark)?.data)
-    }
-}
-
 struct Session {
     context: Context,
     options: Arc<ConfigOptions>,
@@ -94,10 +68,13 @@ impl Session {
             // its numbers are the engine's own
             LogicalPlan::Limit(_) => return Ok(Transformed::no(plan)),
             LogicalPlan::Values(_) => return self.values(plan),
-            // planned with the types of literals before this rule
             LogicalPlan::Union(union) => {
-                let union = Union::try_new_with_loose_types(union.inputs.clone())?;
-                return Ok(Transformed::yes(LogicalPlan::Union(union)));
+                let union = set_operations::union(union.clone(), self.context)?;
+                return Ok(Transformed::yes(union));
+            }
+            LogicalPlan::Join(join) if set_operations::is_comparison(join) => {
+                let join = set_operations::comparison(join.clone(), self.context)?;
+                return Ok(Transformed::yes(join));
             }
             LogicalPlan::TableScan(scan) => {
                 DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?
@@ -168,6 +145,7 @@ impl Session {
             }
             Expr::Negative(inner) => self.negative(*inner, schema)?,
             Expr::InList(list) => self.in_list(list, schema)?,
+            Expr::InSubquery(list) => self.in_subquery(list, schema)?,
             Expr::Between(between) => self.between(between, schema)?,
             Expr::Case(case) => self.case(case, schema)?,
             Expr::Like(like) => self.like(like, schema)?,
@@ -175,6 +153,7 @@ impl Session {
             Expr::ScalarFunction(call) => self.call(call, schema)?,
             Expr::AggregateFunction(mut call) => {
                 star_again(&mut call);
+                conditions::aggregate(&call, schema)?;
                 Expr::AggregateFunction(call)
             }
             Expr::WindowFunction(mut call) => {
@@ -198,11 +177,7 @@ impl Session {
         schema: &DFSchema,
     ) -> EngineResult<Expr> {
         if matches!(op, Operator::And | Operator::Or) {
-            return Ok(Expr::BinaryExpr(BinaryExpr::new(
-                Box::new(left),
-                op,
-                Box::new(right),
-            )));
+            return conditions::connected(left, op, right, schema, Some(self.context));
         }
         // an operator that planning has settled keeps its shape
         let arithmetic = matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply);
@@ -337,17 +312,8 @@ impl Session {
         })
     }
 
-    fn case(&self, mut case: Case, schema: &DFSchema) -> EngineResult<Expr> {
-        if let Some(operand) = &case.expr {
-            let operand_type = Known::of(operand, schema)?;
-            for (when, _) in &mut case.when_then_expr {
-                let known = Known::of(when, schema)?;
-                if let (Some(target), Known::Unknown) = (operand_type.pg_type(), known) {
-                    let taken = std::mem::take(when.as_mut());
-                    **when = self.cast(taken, known, PgType::new(target.oid, -1))?;
-                }
-            }
-        }
+    fn case(&self, case: Case, schema: &DFSchema) -> EngineResult<Expr> {
+        let mut case = self.conditions(case, schema)?;
         let results: Vec<&mut Box<Expr>> = case
             .when_then_expr
             .iter_mut()
@@ -474,7 +440,10 @@ impl Session {
             "make_array" => "ARRAY".to_string(),
             _ => name.to_uppercase(),
         };
-        let target = common_type(&known).ok_or_else(|| mismatch(&label, &known))?;
+        let target = common_type(&known).ok_or_else(|| match known.as_slice() {
+            [a, b] if name == "nullif" => functions::unresolved_operator("=", *a, *b, false),
+            _ => mismatch(&label, &known),
+        })?;
         let args = args
             .into_iter()
             .map(|(arg, known)| self.cast(arg, known, target))

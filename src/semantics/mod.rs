@@ -14,6 +14,7 @@ mod numeric;
 mod operators;
 mod planner;
 pub mod session_vars;
+mod set_operations;
 #[cfg(test)]
 mod tests;
 mod text_in;

@@ -21,6 +21,13 @@ impl VisitorMut for Normalizer {
     type Break = ();
 
     fn post_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
+        if let Some(with) = &mut query.with
+            && with.recursive
+        {
+            with.cte_tables
+                .iter_mut()
+                .for_each(|cte| plain_terms(cte.query.body.as_mut()));
+        }
         if let SetExpr::Values(values) = query.body.as_mut() {
             let cells = values
                 .rows
@@ -32,6 +39,13 @@ impl VisitorMut for Normalizer {
     }
 
     fn post_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<()> {
+        for condition in select.selection.iter_mut().chain(&mut select.having) {
+            if matches!(condition, Expr::Value(value)
+                if matches!(value.value, Value::SingleQuotedString(_)))
+            {
+                *condition = cast(condition.clone(), DataType::Boolean);
+            }
+        }
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                 typed_integer(expr);
@@ -45,6 +59,35 @@ impl VisitorMut for Normalizer {
             *expr = rewritten;
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The engine wants both terms of a recursive query to have the same metadata,
+/// but only casts leave any.
+fn plain_terms(body: &mut SetExpr) {
+    let SetExpr::SetOperation { left, right, .. } = body else {
+        return;
+    };
+    for term in [left, right] {
+        let SetExpr::Select(select) = term.as_mut() else {
+            continue;
+        };
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                && matches!(
+                    expr,
+                    Expr::Cast {
+                        data_type: DataType::Text
+                            | DataType::Varchar(_)
+                            | DataType::BigInt(_)
+                            | DataType::Int8(_),
+                        ..
+                    }
+                )
+            {
+                *expr = call(super::CELL, vec![expr.clone()]);
+            }
+        }
     }
 }
 

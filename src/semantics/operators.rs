@@ -167,6 +167,11 @@ fn compared(pg_type: PgType) -> PgType {
     PgType::new(pg_type.oid, -1)
 }
 
+/// Is there a `=` of the two types?
+pub(super) fn have_equality(a: PgType, b: PgType) -> bool {
+    !matches!(common_for_comparison(a, b), Common::None)
+}
+
 enum Common {
     /// The engine compares them as they are.
     Same,

@@ -10,6 +10,7 @@ use datafusion::logical_expr::planner::{
 use datafusion::logical_expr::{Expr, GetFieldAccess, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use super::analyze::connected;
 use super::functions;
 use super::operators;
 use super::typed::{Known, field_of};
@@ -27,6 +28,14 @@ impl ExprPlanner for PostgresExpressions {
     ) -> EngineResult<PlannerResult<RawBinaryExpr>> {
         if let Some(operator) = engine_operator(&expr.op) {
             let planned = operators::binary(expr.left, operator, expr.right, schema, None)?;
+            return Ok(PlannerResult::Planned(planned));
+        }
+        if let Some(operator) = match expr.op {
+            BinaryOperator::And => Some(Operator::And),
+            BinaryOperator::Or => Some(Operator::Or),
+            _ => None,
+        } {
+            let planned = connected(expr.left, operator, expr.right, schema, None)?;
             return Ok(PlannerResult::Planned(planned));
         }
         let symbol = expr.op.to_string();
@@ -105,6 +114,27 @@ impl ExprPlanner for PostgresExpressions {
             GetFieldAccess::ListIndex { key } if array => {
                 functions::by_name("array_subscript").map(|f| f.call(vec![expr, *key]))
             }
+            GetFieldAccess::ListIndex { .. } if own.pg_type().is_some_and(is_scalar) => {
+                return Err(Error::new(
+                    SqlState::DATATYPE_MISMATCH,
+                    format!(
+                        "cannot subscript type {} because it does not support subscripting",
+                        own.name()
+                    ),
+                )
+                .into());
+            }
+            GetFieldAccess::NamedStructField { name } if own.pg_type().is_some_and(is_scalar) => {
+                let column = match &expr {
+                    Expr::Column(column) => column.name.as_str(),
+                    _ => "?column?",
+                };
+                return Err(Error::new(
+                    SqlState::UNDEFINED_COLUMN,
+                    format!("column {column}.{name} does not exist"),
+                )
+                .into());
+            }
             GetFieldAccess::ListRange { start, stop, .. } if array => {
                 functions::by_name("array_subscript_range")
                     .map(|f| f.call(vec![expr, *start, *stop]))
@@ -135,6 +165,11 @@ impl ExprPlanner for PostgresExpressions {
     fn plan_overlay(&self, args: Vec<Expr>) -> EngineResult<PlannerResult<Vec<Expr>>> {
         named("overlay", args)
     }
+}
+
+/// Neither an array nor a nested value, which are json here.
+fn is_scalar(pg_type: PgType) -> bool {
+    pg_type.element().is_none() && pg_type.oid != PgType::JSON.oid
 }
 
 fn named(name: &str, args: Vec<Expr>) -> EngineResult<PlannerResult<Vec<Expr>>> {

@@ -26,6 +26,12 @@ impl Known {
             Expr::Alias(alias) => return Known::of(&alias.expr, schema),
             Expr::Literal(value, metadata) => Known::of_literal(value, metadata.as_ref()),
             Expr::Placeholder(Placeholder { field: None, .. }) => Known::Unknown,
+            // ARRAY[], which takes the type of what it stands for
+            Expr::ScalarFunction(call)
+                if call.args.is_empty() && call.func.name() == "make_array" =>
+            {
+                Known::Unknown
+            }
             _ => Known::of_field(expr.to_field(schema)?.1.as_ref()),
         })
     }
@@ -270,11 +276,12 @@ fn widest_numeric(from: PgType, to: PgType) -> PgType {
         21 => 5,
         23 => 10,
         20 => 19,
-        _ => return to,
+        _ if is_numeric(to) => return to,
+        _ => return PgType::new(to.oid, -1),
     };
     match to.numeric_precision() {
         Some((p, s)) => wide_enough((p - s).max(digits), s),
-        None => to,
+        None => PgType::new(to.oid, -1),
     }
 }
 

@@ -24,17 +24,22 @@ const INT4_ARRAY: PgType = PgType {
 };
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::new("generate_subscripts", 2..=3, INT4_ARRAY, |_, arguments| {
-        let reversed = arguments.get(2).map_or(Ok(false), Value::boolean)?;
-        let mut all: Vec<Value> = subscripts(arguments).map(Value::Int).collect();
-        if reversed {
-            all.reverse();
-        }
-        Ok(Value::List(all))
-    }),
+    Function::new(
+        "rows of generate_subscripts",
+        2..=3,
+        INT4_ARRAY,
+        |_, arguments| {
+            let reversed = arguments.get(2).map_or(Ok(false), Value::boolean)?;
+            let mut all: Vec<Value> = subscripts(arguments).map(Value::Int).collect();
+            if reversed {
+                all.reverse();
+            }
+            Ok(Value::List(all))
+        },
+    ),
     // The .n of information_schema._pg_expandarray(array).
     Function::new(
-        "narrows_expandarray_n",
+        "rows of expandarray_n",
         1..=1,
         INT4_ARRAY,
         |_, arguments| {

@@ -8,7 +8,7 @@ use super::kind;
 use super::names::{Names, SchemaIs};
 use super::rewritten::Edit;
 use super::scope::Scopes;
-use super::statement::{Effects, FunctionName, Reason, RelayStatement};
+use super::statement::{Effects, FunctionName, Kind, Reason, RelayStatement};
 use super::tree::{Id, Tree};
 use crate::names::{RelationName, SourceName};
 

@@ -59,7 +59,7 @@ impl Rewriter<'_> {
         operators::drop_collation(expr)?;
         object_types::resolve_names(expr);
         subqueries::array_of_subquery(expr)?;
-        set_returning::unnest(expr);
+        set_returning::unnest(expr)?;
         let is_aggregate = |name: &str| self.state.aggregate_functions().contains_key(name);
         subqueries::first_row(expr, is_aggregate);
         subqueries::single_row(expr, is_aggregate);
@@ -78,6 +78,9 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         system::cut_empty(select);
+        if let Err(error) = set_returning::refuse_misplaced(select) {
+            return ControlFlow::Break(error);
+        }
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                 let _ = expr.visit(&mut ExistsAsValue);
@@ -89,12 +92,18 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         system::empty_function(factor);
+        set_returning::derive(factor, self.state);
         system::bare_function(factor);
         ControlFlow::Continue(())
     }
 
     fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<Error> {
         self.scopes.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        subqueries::array_of_elements(expr);
         ControlFlow::Continue(())
     }
 
@@ -151,7 +160,10 @@ fn call(name: &str, argument: Expr) -> Expr {
 
 fn call_with(name: &str, arguments: Vec<Expr>) -> Expr {
     Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
+        name: ObjectName::from(vec![match name.contains(' ') {
+            true => Ident::with_quote('"', name),
+            false => Ident::new(name),
+        }]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {

@@ -7,12 +7,13 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, GroupByExpr, LambdaFunction, LambdaFunctionParameter, LambdaSyntax,
+    FunctionArguments, GroupByExpr, Ident, LambdaFunction, LambdaFunctionParameter, LambdaSyntax,
     LimitClause, OneOrManyWithParens, OrderByKind, Query, SelectItem, SetExpr, TableFactor, Value,
     Visit, Visitor,
 };
 
-use super::{call, call_count, call_with, correlation, last_part, same_names};
+use super::super::columns::folded;
+use super::{call, call_count, call_with, correlation, last_part, same_names, set_returning};
 use crate::error::{Error, Result};
 
 /// `ARRAY(SELECT x FROM …)` → `(SELECT array_agg(x) FROM …)`, empty instead of NULL.
@@ -26,26 +27,21 @@ pub(super) fn array_of_subquery(expr: &mut Expr) -> Result<()> {
     let FunctionArguments::Subquery(query) = &function.args else {
         return Ok(());
     };
-    if let Some(transformed) = transformed_array(query) {
-        *expr = transformed;
-        return Ok(());
-    }
     let mut query = query.clone();
     let unsupported = || Error::unsupported("this form of ARRAY(subquery) is not supported");
-    let order = match query.order_by.take() {
+    let mut order = match query.order_by.take().map(|order| order.kind) {
         None => Vec::new(),
-        Some(order) => match order.kind {
-            OrderByKind::Expressions(keys) => keys,
-            OrderByKind::All(_) => return Err(unsupported()),
-        },
+        Some(OrderByKind::Expressions(keys)) => keys,
+        Some(OrderByKind::All(_)) => return Err(unsupported()),
     };
-    let simple = query.limit_clause.is_none() && query.fetch.is_none();
+    if !is_plain(&query) {
+        query = collected(*query, &mut order)
+            .ok_or_else(unsupported)?
+            .into();
+    }
     let SetExpr::Select(select) = query.body.as_mut() else {
         return Err(unsupported());
     };
-    if !simple || select.distinct.is_some() || is_grouped(select) {
-        return Err(unsupported());
-    }
     let [item] = select.projection.as_mut_slice() else {
         return Err(Error::new(
             crate::error::SqlState::SYNTAX_ERROR,
@@ -69,6 +65,78 @@ pub(super) fn array_of_subquery(expr: &mut Expr) -> Result<()> {
         vec![Expr::Subquery(query), call_with("make_array", Vec::new())],
     );
     Ok(())
+}
+
+/// May its one column be aggregated where it stands?
+fn is_plain(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return false;
+    };
+    query.limit_clause.is_none()
+        && query.fetch.is_none()
+        && query.with.is_none()
+        && select.distinct.is_none()
+        && !is_grouped(select)
+        && !select
+            .projection
+            .iter()
+            .any(|item| value_of(item).is_some_and(|value| set_returning::has_set(&value)))
+}
+
+/// `SELECT item FROM (query) AS items (item)`, in the order of its one column;
+/// `None` where it is ordered otherwise.
+fn collected(mut query: Query, order: &mut [ast::OrderByExpr]) -> Option<Query> {
+    let column = Ident::with_quote('"', "item");
+    if !order.is_empty() {
+        query.order_by = Some(ast::OrderBy {
+            kind: OrderByKind::Expressions(order.to_vec()),
+            interpolate: None,
+        });
+    }
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        let [item] = select.projection.as_mut_slice() else {
+            return None;
+        };
+        let value = value_of(item)?;
+        let own = match item {
+            SelectItem::ExprWithAlias { alias, .. } => folded(alias),
+            _ => String::new(),
+        };
+        for key in order.iter_mut() {
+            let first = matches!(&key.expr, Expr::Value(one) if one.to_string() == "1");
+            let named = matches!(&key.expr, Expr::Identifier(name) if folded(name) == own);
+            if !first && !named && key.expr != value {
+                return None;
+            }
+            key.expr = Expr::Identifier(column.clone());
+        }
+    } else if !order.is_empty() {
+        return None;
+    }
+    let rows = TableFactor::Derived {
+        lateral: false,
+        subquery: Box::new(query),
+        alias: Some(ast::TableAlias {
+            explicit: true,
+            name: Ident::new("items"),
+            columns: vec![ast::TableAliasColumnDef::from_name("item")],
+            at: None,
+        }),
+        sample: None,
+    };
+    let item = SelectItem::UnnamedExpr(Expr::Identifier(column));
+    Some(set_returning::query_of(vec![item], Some(rows)))
+}
+
+/// Rewrites such an array before its FROM is.
+pub(super) fn array_of_elements(expr: &mut Expr) {
+    if let Expr::Function(function) = expr
+        && last_part(&function.name).as_deref() == Some("array")
+        && let FunctionArguments::Subquery(query) = &function.args
+        && let Some(transformed) = transformed_array(query)
+    {
+        *expr = transformed;
+    }
 }
 
 /// `ARRAY(SELECT f(x) FROM unnest(a) x)` is `a` with `f` applied to each element,

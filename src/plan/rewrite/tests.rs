@@ -78,3 +78,20 @@ fn operators_and_collations_are_plain() {
         "SELECT a FROM t WHERE a ~ 'x'",
     );
 }
+
+#[test]
+fn functions_in_from_are_subqueries() {
+    check(
+        "SELECT * FROM generate_series(1, 3) WITH ORDINALITY AS g(x)",
+        "SELECT * FROM LATERAL (SELECT unnest(\"rows of generate_series\"(1, 3)) AS \"x\", \
+         unnest(\"rows of ordinality\"(\"rows of generate_series\"(1, 3))) AS \"ordinality\") AS \"g\"",
+    );
+    check(
+        "SELECT u FROM t, unnest(t.a) u",
+        "SELECT u FROM t, LATERAL (SELECT unnest(t.a) AS \"u\") AS \"u\"",
+    );
+    check(
+        "SELECT * FROM upper('a')",
+        "SELECT * FROM LATERAL (SELECT upper('a') AS \"upper\") AS \"upper\"",
+    );
+}

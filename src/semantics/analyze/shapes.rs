@@ -8,7 +8,7 @@ pub(super) fn is_decimal(expr: &Expr, schema: &DFSchema) -> EngineResult<bool> {
 }
 
 /// 42804, as for `CASE types text and integer cannot be matched`.
-pub(super) fn mismatch(what: &str, known: &[Known]) -> Error {
+pub(in crate::semantics) fn mismatch(what: &str, known: &[Known]) -> Error {
     let mut types = known.iter().filter_map(|known| known.pg_type());
     let first = types.next().unwrap_or(PgType::TEXT);
     let other = types
@@ -83,7 +83,7 @@ pub(super) fn escaped(like: Like) -> EngineResult<Expr> {
 }
 
 /// The engine wants the cells of a column to have the same metadata.
-pub(super) fn tagged(expr: Expr, target: PgType) -> Expr {
+pub(in crate::semantics) fn tagged(expr: Expr, target: PgType) -> Expr {
     let field = typed::field_of(target, "");
     match expr {
         Expr::Literal(value, _) if value.data_type() == *field.data_type() => {

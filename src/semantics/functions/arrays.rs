@@ -385,7 +385,7 @@ fn joined(call: &Call<'_>, row: &[Value]) -> Result<Value> {
     Ok(Value::Text(parts.join(separator)))
 }
 
-fn split(_: &Call<'_>, row: &[Value]) -> Result<Value> {
+pub(super) fn split(_: &Call<'_>, row: &[Value]) -> Result<Value> {
     let (text, separator, null) = match row {
         [Value::Text(text), separator] => (text, separator, None),
         [Value::Text(text), separator, Value::Text(null)] => (text, separator, Some(null)),

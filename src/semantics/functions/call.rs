@@ -289,6 +289,17 @@ pub(in crate::semantics) fn row_wise(
     }
 }
 
+/// A column of integers, widened.
+pub(super) fn integers(argument: &ColumnarValue, rows: usize) -> Result<Vec<Option<i128>>> {
+    let array = value::plain(&argument.to_array(rows)?)?;
+    (0..rows)
+        .map(|row| match value::read(&array, row)? {
+            Value::Int(value) => Ok(Some(value.into())),
+            _ => Ok(None),
+        })
+        .collect()
+}
+
 enum Column {
     Constant(Value),
     Array(ArrayRef),

@@ -2,7 +2,7 @@
 //! are carried as text.
 
 use super::arithmetic::misfit;
-use super::json_model::{Json, parse, quoted};
+use super::json_model::{Json, Raw, parse, quoted, raw};
 use super::{ANY, Call, Overload, strict};
 use crate::error::{Error, Result, SqlState};
 use crate::semantics::text_out;
@@ -130,6 +130,10 @@ fn member(call: &Call<'_>, row: &[Value]) -> Result<Value> {
     let [Value::Text(json), key] = row else {
         return Err(misfit());
     };
+    if is_json(call) {
+        let found = raw_step(json, key)?;
+        return found.map_or(Ok(Value::Null), |found| shown_raw(call, found));
+    }
     let json = parse(json)?;
     let found = match key {
         Value::Text(key) => by_key(&json, key),
@@ -137,6 +141,62 @@ fn member(call: &Call<'_>, row: &[Value]) -> Result<Value> {
         _ => return Err(misfit()),
     };
     Ok(found.map_or(Value::Null, |found| shown(call, found)))
+}
+
+/// Of the two types, json keeps the text of its parts.
+fn is_json(call: &Call<'_>) -> bool {
+    call.types.first().is_some_and(|own| own.oid == JSON.oid)
+}
+
+fn raw_step<'a>(json: &'a str, key: &Value) -> Result<Option<&'a str>> {
+    Ok(match (raw(json)?, key) {
+        (Raw::Object(members), Value::Text(key)) => members
+            .into_iter()
+            .rev()
+            .find(|(known, _)| known == key)
+            .map(|(_, part)| part),
+        (Raw::Array(items), Value::Int(at)) => {
+            let at = if *at < 0 {
+                items.len() as i64 + at
+            } else {
+                *at
+            };
+            usize::try_from(at)
+                .ok()
+                .and_then(|at| items.get(at).copied())
+        }
+        _ => None,
+    })
+}
+
+/// A part of a json value as the call returns it.
+pub(super) fn shown_raw(call: &Call<'_>, part: &str) -> Result<Value> {
+    let as_json = matches!(call.returns.oid, 114 | 199);
+    Ok(match as_json || !part.starts_with(['"', 'n']) {
+        true => Value::Text(part.to_string()),
+        false => match parse(part)? {
+            Json::Text(text) => Value::Text(text),
+            _ => Value::Null,
+        },
+    })
+}
+
+fn raw_path(call: &Call<'_>, json: &str, steps: &[Value]) -> Result<Value> {
+    let mut at = json.trim();
+    for step in steps {
+        let Value::Text(step) = step else {
+            return Ok(Value::Null);
+        };
+        let next = match step.parse() {
+            Ok(index) if at.starts_with('[') => raw_step(at, &Value::Int(index))?,
+            _ => raw_step(at, &Value::Text(step.clone()))?,
+        };
+        match next {
+            Some(next) => at = next,
+            None => return Ok(Value::Null),
+        }
+    }
+    shown_raw(call, at)
 }
 
 fn member_text(call: &Call<'_>, row: &[Value]) -> Result<Value> {
@@ -172,6 +232,9 @@ fn path(call: &Call<'_>, row: &[Value]) -> Result<Value> {
         [Value::Text(json), steps @ ..] => (json, steps),
         _ => return Err(misfit()),
     };
+    if is_json(call) {
+        return raw_path(call, json, steps);
+    }
     let json = parse(json)?;
     let mut at = &json;
     for step in steps {

@@ -33,10 +33,59 @@ pub(super) fn parse(text: &str) -> Result<Json> {
     }
 }
 
+/// The parts of a json value as they were written: json keeps its text.
+pub(super) enum Raw<'a> {
+    Array(Vec<&'a str>),
+    Object(Vec<(String, &'a str)>),
+    Scalar,
+}
+
+/// The first level of a json value.
+pub(super) fn raw(text: &str) -> Result<Raw<'_>> {
+    let whole = parse(text)?;
+    let mut reader = Reader {
+        text,
+        at: 0,
+        depth: 0,
+    };
+    reader.space();
+    reader.at += 1;
+    Ok(match whole {
+        Json::Array(items) => {
+            let parts = items.iter().map(|_| reader.part());
+            Raw::Array(parts.collect::<Result<_>>()?)
+        }
+        Json::Object(members) => {
+            let parts = members.into_iter().map(|(key, _)| {
+                reader.space();
+                reader.string()?;
+                reader.space();
+                reader.at += 1;
+                Ok((key, reader.part()?))
+            });
+            Raw::Object(parts.collect::<Result<_>>()?)
+        }
+        _ => Raw::Scalar,
+    })
+}
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// The text of a value, past the comma or bracket after it.
+    fn part(&mut self) -> Result<&'a str> {
+        self.space();
+        let start = self.at;
+        self.value()?;
+        let part = &self.text[start..self.at];
+        self.space();
+        self.at += 1;
+        Ok(part)
+    }
 }
 
 impl Reader<'_> {

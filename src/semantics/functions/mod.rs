@@ -14,6 +14,7 @@ mod json_model;
 mod math;
 pub(super) mod regex;
 mod resolve;
+mod sets;
 mod strings;
 mod temporal;
 mod to_char;
@@ -239,6 +240,7 @@ pub(super) static BY_NAME: LazyLock<HashMap<&'static str, Vec<&'static Overload>
             json::FUNCTIONS,
             math::FUNCTIONS,
             regex::FUNCTIONS,
+            sets::FUNCTIONS,
             strings::FUNCTIONS,
             temporal::OPERATORS,
             to_char::FUNCTIONS,

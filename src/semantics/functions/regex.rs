@@ -16,6 +16,7 @@ use regex::{Captures, Regex};
 use super::arithmetic::misfit;
 use super::{Overload, call_of, engine, strict};
 use crate::error::{Error, Result, SqlState};
+use crate::semantics::text_out;
 use crate::semantics::value::Value;
 use crate::types::PgType;
 pub(in crate::semantics) use translate::similar;
@@ -215,6 +216,18 @@ fn first_match(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
     })
 }
 
+/// Every match with the flag `g`, else the first, each an array in its text form.
+pub(super) fn all_matches(call: &super::Call<'_>, row: &[Value]) -> Result<Value> {
+    let (text, pattern, flags) = text_pattern_flags(row)?;
+    let most = if flags.contains('g') { usize::MAX } else { 1 };
+    with_regex(pattern, flags, |regex| {
+        let rows = regex.captures_iter(text).take(most).map(|found| {
+            text_out::text(&groups(&found), call.context.zone).map_or(Value::Null, Value::Text)
+        });
+        Ok(Value::List(rows.collect()))
+    })
+}
+
 fn groups(found: &Captures<'_>) -> Value {
     let text = |part: Option<regex::Match<'_>>| {
         part.map_or(Value::Null, |part| Value::Text(part.as_str().into()))
@@ -225,7 +238,7 @@ fn groups(found: &Captures<'_>) -> Value {
     })
 }
 
-fn split(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
+pub(super) fn split(_: &super::Call<'_>, row: &[Value]) -> Result<Value> {
     let (text, pattern, flags) = text_pattern_flags(row)?;
     with_regex(pattern, flags, |regex| {
         let mut parts = Vec::new();

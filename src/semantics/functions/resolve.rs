@@ -32,6 +32,7 @@ pub(in crate::semantics) fn unresolved_function(
     ambiguous: bool,
 ) -> Error {
     let types: Vec<String> = types.iter().map(|known| known.name()).collect();
+    let name = name.strip_prefix("rows of ").unwrap_or(name);
     let call = format!("function {name}({})", types.join(", "));
     if ambiguous {
         return Error::new(SqlState::AMBIGUOUS_FUNCTION, format!("{call} is not unique")).with_hint(

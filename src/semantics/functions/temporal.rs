@@ -153,7 +153,7 @@ fn subtract(call: &Call<'_>, row: &[Value]) -> Result<Value> {
     }
 }
 
-fn moved_by(call: &Call<'_>, moved: &Value, interval: Interval) -> Result<Value> {
+pub(super) fn moved_by(call: &Call<'_>, moved: &Value, interval: Interval) -> Result<Value> {
     Ok(match moved {
         Value::Date(days) => Value::Timestamp(calendar::add_interval(midnight(*days)?, interval)?),
         Value::Timestamp(micros) => Value::Timestamp(calendar::add_interval(*micros, interval)?),

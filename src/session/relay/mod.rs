@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
 use crate::plan::Planned;
-use crate::plan::relay::{Effects, Kind, Rewritten};
+use crate::plan::relay::{Effects, Kind, Rewritten, Temporary};
 use crate::sources::postgres::relay::{
     Ensured, Lease, Statement, TransactionStatus, UpstreamSettings,
 };
@@ -46,6 +46,8 @@ pub struct Relayed {
     pub closes: Option<String>,
     /// Its text was not understood: it is sent so that it can be one statement only.
     pub single: bool,
+    /// Temporary relations that it makes.
+    pub temporary: Vec<String>,
 }
 
 impl Relayed {
@@ -60,6 +62,7 @@ impl Relayed {
             runs: None,
             closes: None,
             single: false,
+            temporary: Vec::new(),
         }
     }
 
@@ -80,6 +83,23 @@ impl Relayed {
 pub struct Relays {
     attached: Vec<Attached>,
     settings: settings::Cache,
+    /// Temporary relations that the session made, all on one source.
+    temporary: Vec<String>,
+    temporary_at: Option<SourceName>,
+}
+
+impl Relays {
+    fn temporary(&self) -> Temporary<'_> {
+        Temporary {
+            source: self.temporary_at.as_ref(),
+            names: &self.temporary,
+        }
+    }
+
+    fn forget_temporary(&mut self) {
+        self.temporary.clear();
+        self.temporary_at = None;
+    }
 }
 
 /// A connection that this session's statements run on until it is given back.
@@ -265,6 +285,15 @@ impl Session {
 
     /// A relayed statement ended well: what it did to the session's own names.
     pub fn relayed(&mut self, relayed: &Arc<Relayed>) {
+        if !relayed.temporary.is_empty() {
+            if self.relays.temporary_at.as_ref() != Some(&relayed.source) {
+                self.relays.forget_temporary();
+                self.relays.temporary_at = Some(relayed.source.clone());
+            }
+            self.relays
+                .temporary
+                .extend(relayed.temporary.iter().cloned());
+        }
         if let Some(name) = &relayed.closes {
             self.portals.remove(name);
         }
@@ -291,6 +320,9 @@ impl Session {
 
     /// A connection that broke is forgotten; the source cancels what it ran.
     pub fn detach(&mut self, name: &SourceName) {
+        if self.relays.temporary_at.as_ref() == Some(name) {
+            self.relays.forget_temporary();
+        }
         self.relays
             .attached
             .retain(|attached| attached.source != *name);
@@ -298,6 +330,7 @@ impl Session {
 
     /// DISCARD ALL: nothing of this session stays at the sources.
     pub(super) fn detach_all(&mut self) {
+        self.relays.forget_temporary();
         for attached in self.relays.attached.drain(..) {
             attached.release();
         }

@@ -38,6 +38,7 @@ impl Session {
             catalog: &catalog,
             search_path: &path,
             database: &self.identity.database,
+            temporary: self.relays.temporary(),
         };
         let reading = self
             .engine
@@ -56,6 +57,7 @@ impl Session {
                     runs: None,
                     closes: None,
                     single: false,
+                    temporary: statement.temporary.clone(),
                 }))))
             }
             Reading::Engine(reason) => {
@@ -74,6 +76,7 @@ impl Session {
     fn epoch(&self, catalog: &Arc<Catalog>, path: &Arc<[String]>) -> u64 {
         let mut hasher = DefaultHasher::new();
         (catalog.version, &self.identity.database, path).hash(&mut hasher);
+        self.relays.temporary().names.hash(&mut hasher);
         hasher.finish()
     }
 
@@ -97,6 +100,7 @@ impl Session {
             runs: None,
             closes: None,
             single,
+            temporary: Vec::new(),
         };
         self.allow_verbatim_write(&relayed)?;
         Ok(Parsed::Relay(Arc::new(relayed)))
@@ -134,6 +138,7 @@ impl Session {
             runs: None,
             closes: matches!(statement.command, Command::Close(_)).then(|| name.to_string()),
             single: false,
+            temporary: Vec::new(),
         })
     }
 
@@ -156,6 +161,7 @@ impl Session {
             runs: Some(prepared.clone()),
             closes: None,
             single: false,
+            temporary: Vec::new(),
         })
     }
 

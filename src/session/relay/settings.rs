@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::names::{SourceName, always_quoted};
-use crate::plan::relay::{Names, remote_search_path};
+use crate::plan::relay::{Names, Temporary, remote_search_path};
 use crate::session::Session;
 use crate::sources::postgres::relay::UpstreamSettings;
 
@@ -128,6 +128,7 @@ impl Session {
             catalog,
             search_path: &path,
             database: &self.identity.database,
+            temporary: Temporary::default(),
         };
         let schemas = remote_search_path(&names, name);
         let quoted: Vec<String> = schemas.iter().map(|schema| always_quoted(schema)).collect();
