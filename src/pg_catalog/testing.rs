@@ -172,6 +172,7 @@ pub(super) fn shop() -> Catalog {
             Schema {
                 source: Some(SourceName::new("shop")),
                 remote: Some("public".into()),
+                open: true,
                 tables,
             },
         )]),

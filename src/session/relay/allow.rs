@@ -39,6 +39,15 @@ impl Session {
                 .with_hint("The user needs every schema of the source in its write list."));
             }
         }
+        if !source.is_writable()
+            && let Some(function) = statement.functions.iter().find(|f| changes_things(f))
+        {
+            return Err(Error::new(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("permission denied for function {function}"),
+            )
+            .with_hint("Set writable = true in the source's section of the catalog file."));
+        }
         self.allow_functions(statement, source)
     }
 
@@ -148,6 +157,42 @@ pub(super) fn writes(kind: &Kind) -> bool {
         Kind::Explain { of, analyze } => *analyze == Analyze::Yes && writes(of),
         Kind::Declare { of, .. } => writes(of),
     }
+}
+
+/// Built-in functions with effects that READ ONLY does not hold back: large
+/// objects before Postgres 16, other backends, files, replication, dblink.
+fn changes_things(function: &FunctionName) -> bool {
+    const WRITERS: &[&str] = &[
+        "dblink",
+        "dblink_exec",
+        "dblink_send_query",
+        "lowrite",
+        "pg_advisory_unlock_all",
+        "pg_cancel_backend",
+        "pg_logical_emit_message",
+        "pg_notify",
+        "pg_promote",
+        "pg_reload_conf",
+        "pg_rotate_logfile",
+        "pg_terminate_backend",
+    ];
+    const PREFIXES: &[&str] = &[
+        "lo_",
+        "pg_backup_",
+        "pg_copy_",
+        "pg_create_",
+        "pg_drop_",
+        "pg_file_",
+        "pg_replication_",
+        "pg_stat_reset",
+        "pg_switch_",
+        "pg_wal_replay_",
+        "pg_import_",
+    ];
+    const READERS: &[&str] = &["lo_get", "lo_open", "lo_close", "lo_lseek", "lo_tell"];
+    let name = function.name.as_str();
+    WRITERS.contains(&name)
+        || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !READERS.contains(&name)
 }
 
 fn denied(name: &RelationName) -> Error {

@@ -47,13 +47,14 @@ fn catalog() -> Catalog {
         let schema_of = Schema {
             source: Some(SourceName::new(source)),
             remote: remote.map(str::to_string),
+            open: false,
             tables: tables.iter().map(table).collect(),
         };
         schemas.insert(schema.to_string(), schema_of);
     }
     Catalog {
         schemas,
-        sources: Vec::new(),
+        ..Catalog::default()
     }
 }
 
