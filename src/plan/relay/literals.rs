@@ -21,9 +21,8 @@ impl Walk<'_, '_> {
         ) else {
             return Ok(());
         };
-        let Some(last) = (to + 1..tree.next(to))
-            .filter(|id| tree.kind(*id) == SyntaxKind::PATH_SEGMENT_REF)
-            .last()
+        let Some(last) =
+            (to + 1..tree.next(to)).rfind(|id| tree.kind(*id) == SyntaxKind::PATH_SEGMENT_REF)
         else {
             return Ok(());
         };

@@ -60,12 +60,13 @@ impl Walk<'_, '_> {
                 self.object(&parts)?;
                 self.function_called(&parts)
             }
-            S::SEQUENCE_REF => {
-                self.object(&parts)?;
-                self.write_object(&parts)
+            S::SEQUENCE if self.is_temporary() => {
+                let name = parts.last().map(|name| self.part(*name)).transpose()?;
+                self.temporary(name.unwrap_or_default().into_owned());
+                Ok(())
             }
-            S::SEQUENCE if self.is_temporary() => Ok(()),
             S::SEQUENCE
+            | S::SEQUENCE_REF
             | S::INDEX_REF
             | S::TYPE_NAME
             | S::TYPE_NAME_REF
@@ -92,9 +93,9 @@ impl Walk<'_, '_> {
             | S::TEXT_SEARCH_DICTIONARY
             | S::TEXT_SEARCH_DICTIONARY_REF
             | S::TEXT_SEARCH_TEMPLATE_REF
-            | S::TEXT_SEARCH_PARSER_REF => {
-                self.found.unqualified |= parts.len() == 1;
-                self.object(&parts)
+            | S::TEXT_SEARCH_PARSER_REF => self.written_object(&parts),
+            S::OP | S::COLLATION_REF | S::OP_CLASS_REF if self.is_subject(parent) => {
+                self.written_object(&parts)
             }
             S::PATH_TYPE | S::OP | S::COLLATION_REF | S::OP_CLASS_REF => self.object(&parts),
             // Never qualified, or no names of a schema.
@@ -161,6 +162,7 @@ impl Walk<'_, '_> {
                         self.resolved(parts, *relation, schema, &name, used);
                     }
                     RelationIs::Temporary(source) => {
+                        self.found.on_temporary = true;
                         self.mention(source, SourceIs::Postgres, written, Weight::Full);
                     }
                     RelationIs::System => self.system(&written),
@@ -195,6 +197,7 @@ impl Walk<'_, '_> {
                     SchemaIs::Temporary if used == Use::Create => self.temporary(name),
                     SchemaIs::Temporary => match names.temporary.source {
                         Some(source) => {
+                            self.found.on_temporary = true;
                             self.mention(source, SourceIs::Postgres, written, Weight::Full);
                         }
                         None => self.unknown(&written, None),
@@ -286,23 +289,40 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// A sequence that is named in full counts as written.
-    fn write_object(&mut self, parts: &[Id]) -> Result<(), Reason> {
-        if let [schema, name] = self.without_database(parts)? {
-            let name = RelationName::new(&self.part(*schema)?, &self.part(*name)?);
-            self.found.write(name);
+    /// What the statement makes, changes or drops.
+    fn written_object(&mut self, parts: &[Id]) -> Result<(), Reason> {
+        match self.without_database(parts)? {
+            [schema, name] => {
+                let name = RelationName::new(&self.part(*schema)?, &self.part(*name)?);
+                self.found.write(name);
+            }
+            [name] => {
+                let name = self.part(*name)?.into_owned();
+                self.found.unqualified = true;
+                self.found.assumed.push(name);
+            }
+            _ => {}
         }
-        self.found.unqualified |= parts.len() == 1;
-        Ok(())
+        self.object(parts)
     }
 
-    /// ALL TABLES IN SCHEMA shop, SET SCHEMA shop.
+    /// DROP OPERATOR, ALTER COLLATION, COMMENT ON OPERATOR CLASS: not a use of one.
+    fn is_subject(&self, reference: Id) -> bool {
+        let parent = self.tree.parent(reference);
+        parent == self.statement
+            || self.tree.kind(parent) == SyntaxKind::OP_SIG
+            || self.tree.kind(self.statement) == SyntaxKind::COMMENT_ON
+    }
+
+    /// ALL TABLES IN SCHEMA shop, SET SCHEMA shop: everything in it counts as
+    /// written.
     pub(super) fn schema_name(&mut self, id: Id) -> Result<(), Reason> {
         let name = self.part(id)?.into_owned();
         let names = self.names;
         match names.schema(&name) {
             SchemaIs::Postgres { source, remote } => {
                 self.mention(source, SourceIs::Postgres, name.clone(), Weight::Full);
+                self.found.write(RelationName::new(&name, "*"));
                 if remote != name {
                     let (start, end) = (self.tree.start(id), self.tree.end(id));
                     self.edit(start, end, quote_identifier(remote));
@@ -331,6 +351,11 @@ impl Walk<'_, '_> {
             return Ok(());
         };
         let name = self.part(id)?.into_owned();
+        // A view over temporary relations is one (the page of CREATE VIEW).
+        if self.found.on_temporary && self.tree.kind(self.statement) == SyntaxKind::CREATE_VIEW {
+            self.temporary(name);
+            return Ok(());
+        }
         let Some(schema) = schema else {
             return Err(Reason::Unknown {
                 name,

@@ -55,10 +55,8 @@ impl Scopes {
             return Ok(());
         }
         let view = tree.child(create, SyntaxKind::VIEW).unwrap_or(create);
-        let segments = view..tree.next(view);
-        let last = segments
-            .filter(|id| tree.kind(*id) == SyntaxKind::PATH_SEGMENT)
-            .last();
+        let mut segments = view..tree.next(view);
+        let last = segments.rfind(|id| tree.kind(*id) == SyntaxKind::PATH_SEGMENT);
         if let Some(name) = last {
             let name = identifier(tree.text(name))?.into_owned();
             self.open.push(Scope {

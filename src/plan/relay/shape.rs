@@ -82,18 +82,17 @@ fn open(token: &Token<'_>) -> Option<Option<u8>> {
         Kind::Text => Some(TEXT),
         Kind::EscapedText => Some(ESCAPED),
         Kind::DollarText => Some(DOLLAR),
-        // Others, as `1from`, are not numbers alone.
-        Kind::Number
-            if token
-                .text
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || byte == b'.') =>
-        {
-            Some(NUMBER)
-        }
+        // Others, as `1from` and `1.2.3`, are not numbers alone.
+        Kind::Number if is_decimal(token.text) => Some(NUMBER),
         Kind::Unterminated => return None,
         _ => None,
     })
+}
+
+fn is_decimal(text: &str) -> bool {
+    let dots = text.bytes().filter(|byte| *byte == b'.').count();
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    dots <= 1 && dots + digits == text.len()
 }
 
 #[cfg(test)]
@@ -114,6 +113,7 @@ mod tests {
             ("select $1", "select $2", false),
             ("select 1 from t", "select 1from t", false),
             ("select 1 x", "select 1x", false),
+            ("select 1.5", "select 1.5.5", false),
             ("select a.b", "select a .b", false),
             ("select a b", "select ab", false),
             ("select \"a\"", "select \"b\"", false),

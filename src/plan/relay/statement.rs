@@ -13,8 +13,9 @@ pub struct RelayStatement {
     /// Relations whose rows it reads, each once. The target of an UPDATE, DELETE
     /// or MERGE is among them where the statement may look at its rows.
     pub reads: Vec<RelationName>,
-    /// Relations that it changes, defines or locks, and sequences that it
-    /// advances, each once.
+    /// Relations that it changes or locks, sequences that it advances and
+    /// everything that it makes, alters or drops, each once; `schema.*` where all
+    /// in a schema is meant.
     pub writes: Vec<RelationName>,
     /// Functions and procedures that are not known to look at their arguments
     /// alone, as the client named them: for a user who may see less than the

@@ -255,10 +255,19 @@ fn scan(text: &str) -> Result<Seen, Reason> {
     Ok(seen)
 }
 
+/// What begins a statement within another; and CASE, as recovery from errors in it
+/// does not stop at commas.
+const NESTING: &[&str] = &[
+    "atomic", "case", "create", "declare", "do", "explain", "prepare", "with",
+];
+
 /// The grammar recurses over all sorts of tokens, also where it recovers from
-/// errors, but not past a comma, nor past the bracket that a token stands in.
+/// errors, but not past a comma, nor past the bracket that a token stands in;
+/// statements within statements go on past both.
 #[derive(Default)]
 struct Levels {
+    /// Words of `NESTING`.
+    statements: usize,
     /// Of each open bracket: tokens since it or since the last comma in it.
     open: Vec<usize>,
     /// Of the innermost one.
@@ -285,7 +294,9 @@ impl Levels {
                 "," => self.tokens = 0,
                 _ => {}
             }
+        } else if token.kind == Kind::Word && NESTING.iter().any(|word| token.is_word(word)) {
+            self.statements += 1;
         }
-        self.outside + self.tokens
+        self.statements + self.outside + self.tokens
     }
 }

@@ -101,6 +101,8 @@ pub(super) struct Found {
     /// Unqualified relations that are changed or dropped and that the catalog
     /// does not hold: the source finds them by its path, or not.
     pub assumed: Vec<String>,
+    /// A temporary relation is named.
+    pub on_temporary: bool,
     pub temporary: Vec<String>,
 }
 
@@ -125,6 +127,11 @@ impl Walk<'_, '_> {
         let source = self.source()?;
         self.create(&source)?;
         let found = &mut self.found;
+        // Grants are checked by what is written; temporary relations are the client's.
+        let own = found.on_temporary || !found.temporary.is_empty();
+        if kind == Kind::Define && found.writes.is_empty() && !own {
+            return Err(Reason::NotUnderstood("what is defined".into()));
+        }
         found.edits.sort_by_key(|edit| edit.start);
         let effects = kind::effects(self.tree, self.statement).max(found.effects);
         Ok(Relayed {

@@ -154,6 +154,57 @@ fn relations_are_read_or_written() {
         ),
         ("drop table orders, shop.gone", "", "shop.orders shop.gone"),
         ("vacuum orders", "", "shop.orders"),
+        (
+            "create function shop.f() returns int language sql as 'select 1'",
+            "",
+            "shop.f",
+        ),
+        (
+            "create function f() returns int language sql as 'select 1'",
+            "",
+            "shop.f",
+        ),
+        (
+            "create or replace procedure narrows.shop_crm.p() language sql as ''",
+            "",
+            "shop_crm.p",
+        ),
+        ("create type mood as enum ('a')", "", "shop.mood"),
+        (
+            "drop type shop.mood, shop.colour",
+            "",
+            "shop.mood shop.colour",
+        ),
+        ("drop index shop.i, j", "", "shop.i shop.j"),
+        ("drop operator shop.+ (int, int)", "", "shop."),
+        ("create operator shop.+ (function = shop.f)", "", "shop."),
+        ("alter collation shop.c refresh version", "", "shop.c"),
+        (
+            "comment on operator class shop.c using btree is 'x'",
+            "",
+            "shop.c",
+        ),
+        (
+            "create statistics s on a, b from orders",
+            "",
+            "shop.orders shop.s",
+        ),
+        (
+            "alter table orders set schema shop_crm",
+            "",
+            "shop.orders shop_crm.*",
+        ),
+        (
+            "grant select on all tables in schema shop to bob",
+            "",
+            "shop.*",
+        ),
+        (
+            "create trigger t after insert on orders execute function shop.f()",
+            "",
+            "shop.orders",
+        ),
+        ("alter sequence s restart", "", "shop.s"),
         ("drop table if exists nosuch", "", "shop.nosuch"),
         (
             "select nextval('shop.s') from orders",

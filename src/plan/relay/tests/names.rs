@@ -260,6 +260,18 @@ fn temporary_relations_hide_others() {
         ("insert into x values (1)", "insert into x values (1)"),
         ("drop table x", "drop table x"),
         (
+            "create view v as select * from x, items",
+            "create view v as select * from x, public.items",
+        ),
+        (
+            "create view shop.v as table x",
+            "create view public.v as table x",
+        ),
+        (
+            "create table n as table x",
+            "create table public.n as table x",
+        ),
+        (
             "select * from x, stock.parts",
             "tables of two sources: shop, stock",
         ),
