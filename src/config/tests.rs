@@ -239,6 +239,29 @@ fn postgres_sources() {
     assert_eq!(shop.tables, ["*"]);
     assert_eq!((shop.max_connections, shop.writable), (8, false));
     good("[sources.shop]\nkind = \"postgres\"\nurl = \"host=h password='x y'\"");
+    let config = good(&format!(
+        "[[users]]\nname = \"ann\"\npassword = \"p\"\n{SHOP}functions = [\"public.f\", \"crm.*\"]\n\
+         [sources.shop.roles]\nann = {{ user = \"ann_ro\", password = \"hunter2\" }}"
+    ));
+    let Source::Postgres(shop) = &config.sources["shop"] else {
+        panic!("a postgres source");
+    };
+    assert_eq!(shop.functions, ["public.f", "crm.*"]);
+    assert_eq!(shop.roles["ann"].user, "ann_ro");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    check(
+        &format!(
+            "[[users]]\nname = \"ann\"\npassword = \"p\"\n{SHOP}functions = [\"f\", \"public.f?\"]\n\
+             [sources.shop.roles]\nanne = {{ user = \"\", pasword = \"hunter2\" }}"
+        ),
+        &[
+            "7: sources.shop.functions: \"f\" names no schema: expected \"<schema>.<function>\" such as \"public.*\"",
+            "7: sources.shop.functions: \"public.f?\" has '?': the only wildcard is '*', any run of characters",
+            "9: sources.shop.roles.anne: no user \"anne\" is declared; did you mean \"ann\"?",
+            "9: sources.shop.roles.anne.user: the user is empty",
+            "9: sources.shop.roles.anne.pasword: unknown key; did you mean \"password\"?",
+        ],
+    );
     check(
         "[sources.shop]\nkind = \"postgres\"\ntabels = [\"*\"]\nmax_connections = -1",
         &[

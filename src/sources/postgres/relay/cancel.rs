@@ -1,9 +1,11 @@
 //! Cancelling what a connection runs: a second connection that says which process
 //! to interrupt (section 55.2.8 "Canceling Requests in Progress").
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -15,6 +17,9 @@ use crate::names::SourceName;
 
 /// For the whole of it.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Before a request that had no effect is repeated; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where a connection leads, and how it got there.
 pub(super) struct Origin {
@@ -49,6 +54,32 @@ impl Canceller {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(unreachable(io_reason(&error)).with_cause(error)),
             Err(_) => Err(unreachable("it did not answer in time".into())),
+        }
+    }
+
+    /// Cancels until `running` has ended, which reads the connection's answers: a
+    /// request that arrives before the source began has no effect. A request under
+    /// way is seen through first, so that what runs next is not hit.
+    pub async fn cancel_until<F: Future>(&self, running: F) -> F::Output {
+        let mut running = pin!(running);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let mut request = pin!(self.cancel());
+            match select(request.as_mut(), running.as_mut()).await {
+                Either::Left((requested, _)) => {
+                    if let Err(error) = requested {
+                        tracing::debug!(error = %error.log_text(), "a cancel request was not delivered");
+                    }
+                }
+                Either::Right((output, _)) => {
+                    let _ = request.await;
+                    return output;
+                }
+            }
+            if let Ok(output) = timeout(pause, running.as_mut()).await {
+                return output;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

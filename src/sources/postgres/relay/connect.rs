@@ -294,20 +294,28 @@ impl Connector {
             Some(told) => told == "on",
             None => ask(connection, "SELECT pg_catalog.pg_is_in_recovery()").await? == "t",
         };
-        // Where every session is made read-only from here, the source's own
-        // setting cannot be seen.
-        let read_only = standby
-            || self.writable && ask(connection, "SHOW transaction_read_only").await? == "on";
         let (fits, what) = match wanted {
-            WantedSession::ReadWrite => (!read_only, "it is read-only"),
-            WantedSession::ReadOnly => (read_only, "it is not read-only"),
             WantedSession::Primary => (!standby, "it is a standby"),
-            _ => (standby, "it is not a standby"),
+            WantedSession::Standby => (standby, "it is not a standby"),
+            WantedSession::ReadWrite => {
+                let fits = !standby && !self.is_read_only(connection).await?;
+                (fits, "it is read-only")
+            }
+            _ => {
+                let fits = standby || self.is_read_only(connection).await?;
+                (fits, "it is not read-only")
+            }
         };
         match fits {
             true => Ok(()),
             false => Err(Error::unreachable(&self.source, what)),
         }
+    }
+
+    /// Where every session is made read-only from here, the source's own setting
+    /// cannot be seen.
+    async fn is_read_only(&self, connection: &mut Connection) -> Result<bool> {
+        Ok(self.writable && ask(connection, "SHOW transaction_read_only").await? == "on")
     }
 
     fn unreachable(&self, error: io::Error) -> Error {

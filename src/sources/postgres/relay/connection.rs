@@ -340,17 +340,11 @@ impl Connection {
 
     /// Ends what the source is doing for this connection, then the connection.
     pub(super) async fn cut(mut self) {
-        let request = self.canceller();
-        let busy = !self.awaited.is_empty();
-        let ended = async {
-            let cancelled = async {
-                if busy && let Err(error) = request.cancel().await {
-                    tracing::debug!(error = %error.log_text(), "a cancel request was not delivered");
-                }
-            };
-            tokio::join!(cancelled, self.end());
+        let canceller = self.canceller();
+        let _ = match self.awaited.is_empty() {
+            true => timeout(PARTING, self.end()).await,
+            false => timeout(PARTING, canceller.cancel_until(self.end())).await,
         };
-        let _ = timeout(PARTING, ended).await;
     }
 
     /// Reads to the end: a socket that is cut with data unread is a reset to the

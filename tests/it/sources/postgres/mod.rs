@@ -4,6 +4,8 @@
 mod connections;
 mod discovery;
 mod embedded;
+mod relay;
+mod relay_pool;
 mod streams;
 mod tls;
 mod types;
@@ -55,7 +57,12 @@ async fn source_with(schema: &str, ddl: &str) -> Arc<PostgresSource> {
 }
 
 fn source(url: &str, schema: &str, max_connections: usize) -> Arc<PostgresSource> {
-    let config = config::PostgresSource {
+    let config = declared(url, schema, max_connections);
+    PostgresSource::new(SourceName::new(schema), &config).expect("a valid source")
+}
+
+fn declared(url: &str, schema: &str, max_connections: usize) -> config::PostgresSource {
+    config::PostgresSource {
         url: Secret::new(url),
         schemas: BTreeMap::from([(schema.to_string(), schema.to_string())]),
         tables: vec!["*".into()],
@@ -63,8 +70,7 @@ fn source(url: &str, schema: &str, max_connections: usize) -> Arc<PostgresSource
         writable: false,
         roles: BTreeMap::new(),
         functions: Vec::new(),
-    };
-    PostgresSource::new(SourceName::new(schema), &config).expect("a valid source")
+    }
 }
 
 async fn tables(source: &PostgresSource) -> BTreeMap<String, Table> {
