@@ -42,8 +42,8 @@ use crate::error::Result;
 
 pub use relation::{is_always_empty, relation, relation_names, relation_oid};
 pub use resolve::{
-    regproc_text, regprocedure_text, regrole_text, resolve_regclass, resolve_regnamespace,
-    resolve_regproc, resolve_regprocedure, resolve_regrole, resolve_regtype,
+    regprocedure_text, regrole_text, resolve_regclass, resolve_regnamespace, resolve_regproc,
+    resolve_regprocedure, resolve_regrole, resolve_regtype,
 };
 
 /// Adds the catalog functions to the engine's state.
@@ -64,3 +64,5 @@ pub fn register(state: &mut SessionState, catalog: &Arc<ArcSwap<Catalog>>) -> Re
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod type_tests;

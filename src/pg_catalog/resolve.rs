@@ -114,7 +114,7 @@ pub fn resolve_regrole(vars: &SessionVars, text: &str) -> Result<i64> {
 }
 
 /// "array_recv"; qualified where the bare name is not one function's alone.
-pub fn regproc_text(oid: i64) -> String {
+fn builtin_regproc_text(oid: i64) -> String {
     let Some(function) = Oid::try_from(oid).ok().and_then(builtin::function) else {
         return unnamed(oid);
     };
@@ -245,6 +245,23 @@ impl Seen<'_> {
             quote_identifier(&name)
         } else {
             format!("{}.{}", quote_identifier(&schema), quote_identifier(&name))
+        }
+    }
+
+    /// "citextrecv" where the search path has its schema, else "desk.citextrecv".
+    pub fn regproc_text(&self, oid: i64) -> String {
+        let of_source = Oid::try_from(oid)
+            .ok()
+            .and_then(|oid| self.source_function(oid));
+        let Some((namespace, function)) = of_source else {
+            return builtin_regproc_text(oid);
+        };
+        let name = quote_identifier(&function.name);
+        match self.namespace_name(namespace) {
+            Some(schema) if !self.search_path().contains(&schema) => {
+                format!("{}.{name}", quote_identifier(&schema))
+            }
+            _ => name,
         }
     }
 

@@ -16,7 +16,7 @@ use super::oids::{Assigner, Kind};
 use super::snapshot::{ForGrants, Namespace, Relation, Seen, for_grants};
 use crate::catalog::Catalog;
 use crate::names::SourceName;
-use crate::sources::{DomainCheck, SourceType, TypeKind};
+use crate::sources::{DomainCheck, SourceFunction, SourceType, TypeKind};
 use crate::types::Oid;
 
 /// The same in every Postgres below this.
@@ -59,6 +59,8 @@ struct Visible {
     composites: HashMap<Oid, usize>,
     /// The domain and which of its checks.
     checks: HashMap<Oid, (usize, usize)>,
+    /// The type and which of its own functions.
+    functions: HashMap<Oid, (usize, usize)>,
 }
 
 impl SourceTypes {
@@ -283,6 +285,14 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// The schema and the function, which a source defines for a type's values.
+    pub fn source_function(&self, oid: Oid) -> Option<(Oid, &'a SourceFunction)> {
+        let (at, function) = *self.visible_types().functions.get(&oid)?;
+        let of = self.snapshot.types.all.get(at)?;
+        let function = of.declared.functions.own.get(function)?;
+        Some((of.facts.namespace, function))
+    }
+
     fn visible_types(&self) -> Arc<Visible> {
         let types = &self.snapshot.types;
         for_grants(&types.visible, &self.vars.grants, || {
@@ -345,6 +355,10 @@ fn visible(seen: &Seen, all: &[Type]) -> Visible {
         visible
             .checks
             .extend(checks.map(|(check, oid)| (*oid, (at, check))));
+        for (function, own) in of.declared.functions.own.iter().enumerate() {
+            // types may share one
+            visible.functions.entry(own.oid).or_insert((at, function));
+        }
         if matches!(of.declared.kind, TypeKind::Composite(_)) && of.relation != 0 {
             visible.composites.insert(of.relation, at);
         }

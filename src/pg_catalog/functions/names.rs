@@ -112,7 +112,7 @@ pub const FUNCTIONS: &[Function] = &[
         "narrows_regproc_out",
         1..=1,
         PgType::TEXT,
-        |_, arguments| printed(&arguments[0], resolve::regproc_text),
+        |seen, arguments| printed(&arguments[0], |oid| seen.regproc_text(oid)),
     ),
     Function::new(
         "narrows_regrole_out",
@@ -162,10 +162,12 @@ pub const FUNCTIONS: &[Function] = &[
         1..=1,
         PgType::BOOL,
         |seen, arguments| {
-            let schema = arguments[0]
-                .oid()
-                .and_then(builtin::function)
-                .map(|facts| facts.namespace);
+            let schema = arguments[0].oid().and_then(|oid| {
+                let of_source = || seen.source_function(oid).map(|(schema, _)| schema);
+                builtin::function(oid)
+                    .map(|facts| facts.namespace)
+                    .or_else(of_source)
+            });
             Ok(schema.map(|schema| in_path(seen, schema)).into())
         },
     ),

@@ -187,8 +187,8 @@ pub fn value_functions(seen: &Seen) -> Result<RecordBatch> {
         let own = row.declared.functions.own.iter();
         rows.extend(own.map(|function| (row.facts.namespace, function)));
     }
-    // types may share one
     rows.sort_by_key(|(_, function)| function.oid);
+    // types may share one
     rows.dedup_by_key(|(_, function)| function.oid);
     Frame::of("pg_catalog", "pg_proc", rows.len())?
         .int("oid", rows.iter().map(|(_, f)| i64::from(f.oid)))

@@ -2,6 +2,7 @@
 //! database) is in NARROWS_TEST_POSTGRES. Each test has a schema of its own.
 
 mod connections;
+mod defined_types;
 mod discovery;
 mod embedded;
 mod relay;
