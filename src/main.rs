@@ -1,7 +1,5 @@
 //! The command line: `narrows serve | check | demo`.
 
-mod logging;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,6 +11,7 @@ use narrows::config::Config;
 use narrows::demo;
 use narrows::error::{Error, Result, SqlState};
 use narrows::execute::Engine;
+use narrows::metrics;
 use narrows::server;
 
 #[derive(Parser)]
@@ -53,7 +52,7 @@ struct Catalog {
 const STACK: usize = 16 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    let _log = logging::to_stderr();
+    let _log = metrics::log::to_stderr();
     let command = Command::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
