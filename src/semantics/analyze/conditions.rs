@@ -149,8 +149,7 @@ impl Session {
             }));
         };
         if !operators::have_equality(own, member) {
-            let error =
-                functions::unresolved_operator("=", known, Known::Typed(member), false);
+            let error = functions::unresolved_operator("=", known, Known::Typed(member), false);
             return Err(error.into());
         }
         Ok(Expr::InSubquery(list))
