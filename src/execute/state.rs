@@ -36,7 +36,7 @@ pub(super) fn shared(config: &Config, catalog: &Arc<ArcSwap<Catalog>>) -> Result
 /// The same with a session's own options.
 pub(super) fn of_session(shared: &SessionState, vars: &SessionVars) -> SessionState {
     let mut state = shared.clone();
-    let time_zone = vars.setting("timezone").unwrap_or("UTC").to_string();
+    let time_zone = vars.engine_time_zone();
     let options = state.config_mut().options_mut();
     options.execution.time_zone = Some(time_zone);
     options.extensions.insert(vars.clone());

@@ -216,12 +216,7 @@ async fn functions_answer_as_postgres_does() {
         ),
         ("pg_get_function_result(871)", "text"),
         ("pg_get_function_arguments(871)", "text"),
-        (
-            "\"rows of generate_subscripts\"(make_array(7, 8), 1)",
-            "[1, 2]",
-        ),
         ("\"rows of expandarray_n\"(make_array(7, 8))", "[1, 2]"),
-        ("array_upper(make_array(7, 8), 1)", "2"),
         (
             "_pg_expandarray(make_array(7, 8))",
             "[{x: 7, n: 1}, {x: 8, n: 2}]",

@@ -126,6 +126,7 @@ fn typed_items(unnest: Unnest) -> EngineResult<Transformed<LogicalPlan>> {
             Some(item) => {
                 any = true;
                 let tagged = item.tag(field.as_ref().clone().with_metadata(Default::default()));
+                let tagged = tagged.with_nullable(false);
                 let cast = Cast::new_from_field(Box::new(Expr::Column(column)), tagged.into());
                 items.push(Expr::Cast(cast).alias_qualified(qualifier.cloned(), field.name()));
             }

@@ -155,7 +155,7 @@ fn plan_query(
     rewrite::rewrite(&mut query, state)?;
 
     let types = Arc::new(TypeNames {
-        time_zone: vars.setting("timezone").unwrap_or("UTC").to_string(),
+        time_zone: vars.engine_time_zone(),
     });
     let resolver = resolve::Resolver::new(state, catalog, vars, types);
     let fields = known

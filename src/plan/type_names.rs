@@ -1,7 +1,7 @@
 //! The names Postgres has for the types that SQL spells otherwise
 //! (table 8.1 of the manual).
 
-use datafusion::sql::sqlparser::ast::{DataType, TimezoneInfo};
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType, TimezoneInfo};
 
 /// `int4` for INTEGER; `None` for types that Postgres does not name by one word.
 pub(super) fn postgres_type_name(data_type: &DataType) -> Option<String> {
@@ -31,6 +31,10 @@ pub(super) fn postgres_type_name(data_type: &DataType) -> Option<String> {
         DataType::JSON => "json",
         DataType::JSONB => "jsonb",
         DataType::Regclass => "regclass",
+        // an array is called as what it holds
+        DataType::Array(
+            ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::AngleBracket(element),
+        ) => return postgres_type_name(element),
         DataType::Custom(name, _) => {
             return name.0.last()?.as_ident().map(super::columns::folded);
         }

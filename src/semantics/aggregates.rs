@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::Column;
 use datafusion::error::Result as EngineResult;
+use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::functions_aggregate::count::count_udaf;
@@ -24,7 +25,7 @@ use datafusion::logical_expr::{
 };
 
 use super::functions;
-use super::typed::{Known, field_of};
+use super::typed::{Known, cast_field, field_of, needs_tag};
 use crate::error::Error;
 use crate::types::PgType;
 
@@ -33,6 +34,8 @@ enum Kind {
     Sum,
     Avg,
     Spread(Spread),
+    /// The engine's list forgets what its items are.
+    ArrayAgg,
 }
 
 /// The variances and deviations.
@@ -78,7 +81,8 @@ impl Spread {
     }
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
+    Kind::ArrayAgg,
     Kind::Sum,
     Kind::Avg,
     Kind::Spread(Spread::Variance),
@@ -120,6 +124,9 @@ const COUNT: PgType = PgType {
 
 impl Planned {
     fn result(&self, own: PgType) -> Option<PgType> {
+        if self.kind == Kind::ArrayAgg {
+            return Some(own.array());
+        }
         Some(match (self.kind, own.oid) {
             (Kind::Sum, 21 | 23) => PgType::INT8,
             (Kind::Sum, 20) => PgType::numeric(29, 0),
@@ -142,6 +149,7 @@ impl AggregateUDFImpl for Planned {
             Kind::Sum => "sum",
             Kind::Avg => "avg",
             Kind::Spread(spread) => spread.name(),
+            Kind::ArrayAgg => "array_agg",
         }
     }
 
@@ -165,6 +173,7 @@ impl AggregateUDFImpl for Planned {
         let known: Vec<Known> = fields.iter().map(|field| Known::of_field(field)).collect();
         let result = match known.as_slice() {
             [Known::Typed(own)] => self.result(*own),
+            [Known::Unknown] if self.kind == Kind::ArrayAgg => Some(PgType::TEXT_ARRAY),
             _ => None,
         };
         match result {
@@ -300,6 +309,13 @@ impl Parts {
         let argument = argument_of(expr)?;
         let own = PgType::of(argument.to_field(schema)?.1.as_ref());
         Ok(match (kind, own.oid) {
+            (Kind::ArrayAgg, _) => {
+                let list = self.part(with(expr, array_agg_udaf(), argument));
+                match needs_tag(own) {
+                    true => cast(list, own.array()),
+                    false => list,
+                }
+            }
             (Kind::Sum, 700) => {
                 let sum = self.part(with(expr, sum_udaf(), cast(argument, PgType::FLOAT8)));
                 cast(sum, PgType::FLOAT4)
@@ -430,5 +446,5 @@ fn summable(argument: Expr, own: PgType) -> Expr {
 }
 
 fn cast(expr: Expr, target: PgType) -> Expr {
-    Expr::Cast(Cast::new_from_field(Box::new(expr), field_of(target, "")))
+    Expr::Cast(Cast::new_from_field(Box::new(expr), cast_field(target)))
 }

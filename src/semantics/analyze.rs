@@ -34,7 +34,9 @@ use super::typed::{self, Known, common_type, is_integer, is_text, type_name, typ
 use crate::error::{Error, SqlState};
 use crate::types::PgType;
 pub(super) use conditions::connected;
-use shapes::{escaped, is_decimal, star_again, text_literal, widen_literal};
+use shapes::{
+    empty_list, escaped, is_decimal, remembered, star_again, text_literal, widen_literal,
+};
 pub(super) use shapes::{mismatch, tagged};
 pub(super) use unmarked::Unmarked;
 
@@ -329,7 +331,7 @@ impl Session {
             let taken = std::mem::take(expr.as_mut());
             **expr = self.cast(taken, known, target)?;
         }
-        Ok(Expr::Case(case))
+        remembered(Expr::Case(case), target, schema)
     }
 
     fn like(&self, like: Like, schema: &DFSchema) -> EngineResult<Expr> {
@@ -444,13 +446,28 @@ impl Session {
             [a, b] if name == "nullif" => functions::unresolved_operator("=", *a, *b, false),
             _ => mismatch(&label, &known),
         })?;
+        // an empty array takes the layout of the others, which may be the engine's own
+        let layout = args
+            .iter()
+            .find(|(_, known)| known.pg_type().is_some_and(|own| own.oid == target.oid))
+            .map(|(arg, _)| arg.get_type(schema))
+            .transpose()?;
         let args = args
             .into_iter()
-            .map(|(arg, known)| self.cast(arg, known, target))
+            .map(
+                |(arg, known)| match (&layout, typed::is_empty_array(&arg)) {
+                    (Some(layout), true) => empty_list(layout),
+                    _ => self.cast(arg, known, target),
+                },
+            )
             .collect::<EngineResult<Vec<_>>>()?;
-        Ok(Expr::ScalarFunction(ScalarFunction {
+        let call = Expr::ScalarFunction(ScalarFunction {
             func: call.func,
             args,
-        }))
+        });
+        match name {
+            "make_array" => Ok(call),
+            _ => remembered(call, target, schema),
+        }
     }
 }

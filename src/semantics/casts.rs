@@ -24,7 +24,8 @@ use super::numeric::Numeric;
 use super::text_in::{self, Context};
 use super::text_out;
 use super::typed::{
-    self, Known, field_of, is_float, is_integer, is_numeric, is_text, type_name, typed_literal,
+    self, Known, cast_field, field_of, is_float, is_integer, is_numeric, is_text, type_name,
+    typed_literal,
 };
 use super::value::{self, Value, out_of_range};
 use crate::error::{Error, Result, SqlState};
@@ -59,7 +60,7 @@ pub(super) fn cast_expr(
 }
 
 fn plain_cast(expr: Expr, target: PgType) -> Expr {
-    Expr::Cast(Cast::new_from_field(Box::new(expr), field_of(target, "")))
+    Expr::Cast(Cast::new_from_field(Box::new(expr), cast_field(target)))
 }
 
 fn unknown_literal(

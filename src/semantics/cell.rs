@@ -56,6 +56,10 @@ impl ScalarUDFImpl for Cell {
                     Known::Unknown => value.data_type(),
                 }
             }
+            // a cast that is told from others; the cells of a column are to look alike
+            (Some(field), None) if args.arg_fields.len() == 2 => {
+                return Ok(field.as_ref().clone().with_name(CELL).into());
+            }
             (Some(field), None) => field.data_type().clone(),
             (None, _) => DataType::Null,
         };

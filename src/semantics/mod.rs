@@ -13,6 +13,7 @@ mod normalize;
 mod numeric;
 mod operators;
 mod planner;
+mod same_casts;
 pub mod session_vars;
 mod set_operations;
 #[cfg(test)]

@@ -21,6 +21,7 @@ impl VisitorMut for Normalizer {
     type Break = ();
 
     fn post_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
+        super::same_casts::tell_apart(query);
         if let Some(with) = &mut query.with
             && with.recursive
         {
@@ -321,7 +322,7 @@ fn typed_interval(interval: &ast::Interval) -> Option<Expr> {
     ))
 }
 
-fn call(name: &str, args: Vec<Expr>) -> Expr {
+pub(super) fn call(name: &str, args: Vec<Expr>) -> Expr {
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,

@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use super::analyze::connected;
 use super::functions;
 use super::operators;
-use super::typed::{Known, field_of};
+use super::typed::{Known, cast_field};
 use crate::error::{Error, SqlState};
 use crate::types::PgType;
 
@@ -77,7 +77,7 @@ impl ExprPlanner for PostgresExpressions {
                 distinct: expr.distinct,
             },
         });
-        let cast = Cast::new_from_field(Box::new(call), field_of(pg_type, ""));
+        let cast = Cast::new_from_field(Box::new(call), cast_field(pg_type));
         Ok(PlannerResult::Planned(Expr::Cast(cast)))
     }
 

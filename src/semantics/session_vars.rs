@@ -11,6 +11,7 @@ use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, Ex
 use datafusion::error::Result;
 
 use crate::auth::grants::Grants;
+use crate::types::text::zone::Zone;
 
 #[derive(Debug, Clone)]
 pub struct SessionVars {
@@ -51,6 +52,12 @@ impl SessionVars {
             .get::<SessionVars>()
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// TimeZone in the form that the engine and Arrow read.
+    pub fn engine_time_zone(&self) -> String {
+        let zone = self.setting("timezone").unwrap_or("UTC");
+        Zone::parse(zone).map_or_else(|| zone.to_string(), |zone| zone.arrow_name())
     }
 
     pub fn setting(&self, name: &str) -> Option<&str> {

@@ -27,11 +27,7 @@ impl Known {
             Expr::Literal(value, metadata) => Known::of_literal(value, metadata.as_ref()),
             Expr::Placeholder(Placeholder { field: None, .. }) => Known::Unknown,
             // ARRAY[], which takes the type of what it stands for
-            Expr::ScalarFunction(call)
-                if call.args.is_empty() && call.func.name() == "make_array" =>
-            {
-                Known::Unknown
-            }
+            expr if is_empty_array(expr) => Known::Unknown,
             _ => Known::of_field(expr.to_field(schema)?.1.as_ref()),
         })
     }
@@ -72,6 +68,12 @@ impl Known {
     pub(super) fn name(self) -> String {
         self.pg_type().map_or_else(|| "unknown".into(), type_name)
     }
+}
+
+/// ARRAY[] without a cast.
+pub(super) fn is_empty_array(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call)
+        if call.args.is_empty() && call.func.name() == "make_array")
 }
 
 /// Is a whole number of the client's text an integer?
@@ -116,6 +118,24 @@ pub(super) fn field_of(pg_type: PgType, name: &str) -> FieldRef {
         .field(name, true)
         .unwrap_or_else(|| Field::new(name, datafusion::arrow::datatypes::DataType::Utf8View, true))
         .into()
+}
+
+/// The field of a cast to the type. One that says more than its Arrow type says
+/// nothing of NULLs: the physical plan would take them from it, the logical one
+/// does not.
+pub(super) fn cast_field(pg_type: PgType) -> FieldRef {
+    let field = field_of(pg_type, "");
+    match field.metadata().is_empty() {
+        true => field,
+        false => field.as_ref().clone().with_nullable(false).into(),
+    }
+}
+
+/// Does the type need to be written down where only its Arrow type is known?
+pub(super) fn needs_tag(pg_type: PgType) -> bool {
+    let field = field_of(pg_type, "");
+    let bare = Field::new("", field.data_type().clone(), true);
+    PgType::of(&bare) != pg_type
 }
 
 /// pg_type.typcategory.

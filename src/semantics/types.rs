@@ -44,7 +44,10 @@ impl TypePlanner for TypeNames {
         let data_type = pg_type
             .arrow()
             .ok_or_else(|| Error::unsupported(format!("type {sql_type} is not supported here")))?;
-        Ok(Some(pg_type.tag(Field::new("", data_type, true)).into()))
+        let field = pg_type.tag(Field::new("", data_type, true));
+        // the logical plan takes NULLs from what is cast, the physical one from here too
+        let nullable = field.metadata().is_empty();
+        Ok(Some(field.with_nullable(nullable).into()))
     }
 }
 

@@ -1,6 +1,5 @@
-//! Array functions that catalog statements use and the engine has not: bounds,
-//! subscripts, and the rows of information_schema._pg_expandarray(). Those that
-//! return sets return a list here, which the planner unnests.
+//! The rows of information_schema._pg_expandarray(): a list here, which the
+//! planner unnests.
 
 use std::sync::Arc;
 
@@ -24,19 +23,6 @@ const INT4_ARRAY: PgType = PgType {
 };
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "rows of generate_subscripts",
-        2..=3,
-        INT4_ARRAY,
-        |_, arguments| {
-            let reversed = arguments.get(2).map_or(Ok(false), Value::boolean)?;
-            let mut all: Vec<Value> = subscripts(arguments).map(Value::Int).collect();
-            if reversed {
-                all.reverse();
-            }
-            Ok(Value::List(all))
-        },
-    ),
     // The .n of information_schema._pg_expandarray(array).
     Function::new(
         "rows of expandarray_n",
@@ -47,28 +33,7 @@ pub const FUNCTIONS: &[Function] = &[
             Ok(Value::List((1..=count).map(Value::Int).collect()))
         },
     ),
-    Function::new("array_lower", 2..=2, PgType::INT4, |_, arguments| {
-        Ok(subscripts(arguments).next().into())
-    }),
-    Function::new("array_upper", 2..=2, PgType::INT4, |_, arguments| {
-        Ok(subscripts(arguments).last().into())
-    }),
 ];
-
-/// The subscripts of one dimension, which start at 1, but for int2vector and
-/// oidvector, whose arrays Postgres counts from 0 and which are lists like others here.
-fn subscripts(arguments: &[Value]) -> std::ops::RangeInclusive<i64> {
-    let mut array = &arguments[0];
-    for _ in 1..arguments[1].integer().unwrap_or_default().clamp(1, 7) {
-        array = list(array)
-            .and_then(<[Value]>::first)
-            .unwrap_or(&Value::Null);
-    }
-    let dimension = arguments[1].integer().unwrap_or_default();
-    1..=list(array)
-        .filter(|_| dimension >= 1)
-        .map_or(0, |all| all.len() as i64)
-}
 
 fn list(value: &Value) -> Option<&[Value]> {
     match value {

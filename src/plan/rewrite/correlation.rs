@@ -71,7 +71,7 @@ pub(super) fn names_of(select: &Select) -> Option<HashSet<String>> {
         .collect()
 }
 
-fn split(condition: Expr, conditions: &mut Vec<Expr>) {
+pub(super) fn split(condition: Expr, conditions: &mut Vec<Expr>) {
     match condition {
         Expr::BinaryOp {
             left,
@@ -85,7 +85,7 @@ fn split(condition: Expr, conditions: &mut Vec<Expr>) {
     }
 }
 
-fn join(conditions: Vec<Expr>) -> Option<Expr> {
+pub(super) fn join(conditions: Vec<Expr>) -> Option<Expr> {
     conditions.into_iter().reduce(|left, right| Expr::BinaryOp {
         left: Box::new(left),
         op: BinaryOperator::And,

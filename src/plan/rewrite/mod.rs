@@ -2,15 +2,18 @@
 //! tree before names are resolved. Each rewrite keeps the statement's meaning;
 //! none knows a particular client's statement.
 
+mod collections;
 mod correlation;
 mod object_types;
 mod operators;
+mod recursion;
 mod same_names;
 mod set_returning;
 mod subqueries;
 mod system;
 #[cfg(test)]
 mod tests;
+mod tuples;
 
 use std::ops::ControlFlow;
 
@@ -30,6 +33,7 @@ pub(super) fn rewrite(statement: &mut Statement, state: &SessionState) -> Result
     let mut rewriter = Rewriter {
         state,
         scopes: Vec::new(),
+        rows: Vec::new(),
     };
     match statement.visit(&mut rewriter) {
         ControlFlow::Continue(()) => Ok(()),
@@ -41,6 +45,8 @@ struct Rewriter<'a> {
     state: &'a SessionState,
     /// Of the SELECTs around the current expression, innermost last.
     scopes: Vec<system::Scope>,
+    /// Their derived tables.
+    rows: Vec<collections::Rows>,
 }
 
 impl Rewriter<'_> {
@@ -60,6 +66,9 @@ impl Rewriter<'_> {
         object_types::resolve_names(expr);
         subqueries::array_of_subquery(expr)?;
         set_returning::unnest(expr)?;
+        let rows: Vec<&collections::Rows> = self.rows.iter().collect();
+        collections::rewrite(expr, &rows)?;
+        recursion::decorrelate(expr);
         let is_aggregate = |name: &str| self.state.aggregate_functions().contains_key(name);
         subqueries::first_row(expr, is_aggregate);
         subqueries::single_row(expr, is_aggregate);
@@ -87,6 +96,7 @@ impl VisitorMut for Rewriter<'_> {
             }
         }
         self.scopes.push(system::Scope::of(select));
+        self.rows.push(collections::rows_of(select));
         ControlFlow::Continue(())
     }
 
@@ -99,12 +109,16 @@ impl VisitorMut for Rewriter<'_> {
 
     fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<Error> {
         self.scopes.pop();
+        self.rows.pop();
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         subqueries::array_of_elements(expr);
-        ControlFlow::Continue(())
+        match tuples::rewrite(expr) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {

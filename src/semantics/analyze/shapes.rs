@@ -1,6 +1,10 @@
 //! Small questions about expressions, and what is made of them. Called by the
 //! analyzer rule.
 
+use datafusion::arrow::array::{ListArray, new_empty_array};
+use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::datatypes::DataType;
+
 use super::*;
 
 pub(super) fn is_decimal(expr: &Expr, schema: &DFSchema) -> EngineResult<bool> {
@@ -90,8 +94,32 @@ pub(in crate::semantics) fn tagged(expr: Expr, target: PgType) -> Expr {
             let metadata = typed::literal_metadata(&value, target);
             Expr::Literal(value, typed::without_mark(metadata))
         }
-        other => Expr::Cast(Cast::new_from_field(Box::new(other), field)),
+        other => Expr::Cast(Cast::new_from_field(
+            Box::new(other),
+            typed::cast_field(target),
+        )),
     }
+}
+
+/// The expression with its type written down, where the engine forgets it.
+pub(super) fn remembered(expr: Expr, target: PgType, schema: &DFSchema) -> EngineResult<Expr> {
+    let carrier = typed::field_of(target, "");
+    let carried = typed::needs_tag(target) && expr.get_type(schema)? == *carrier.data_type();
+    Ok(match carried {
+        true => tagged(expr, target),
+        false => expr,
+    })
+}
+
+/// A literal of the layout: the engine's own cast would lose what it says of items.
+pub(super) fn empty_list(layout: &DataType) -> EngineResult<Expr> {
+    let DataType::List(item) = layout else {
+        return Err(Error::internal("an array that is no list").into());
+    };
+    let items = new_empty_array(item.data_type());
+    let offsets = OffsetBuffer::from_lengths([0]);
+    let list = ListArray::try_new(item.clone(), offsets, items, None)?;
+    Ok(Expr::Literal(ScalarValue::List(Arc::new(list)), None))
 }
 
 /// The engine knows count(*) by its literal.

@@ -1,6 +1,7 @@
 //! Takes off again what only the analysis needs. Registered as the analyzer's
 //! last rule.
 
+use datafusion::common::DFSchema;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result as EngineResult;
@@ -38,16 +39,28 @@ impl AnalyzerRule for Unmarked {
                 })?;
                 Ok(unmarked.update_data(|expr| name.restore(expr)))
             })?;
-            any |= rewritten.transformed;
+            any |= rewritten.transformed | matches!(rewritten.data, LogicalPlan::Union(_));
             match (any, rewritten.data) {
                 (false, plan) => Ok(Transformed::no(plan)),
-                (true, LogicalPlan::Union(union)) => {
-                    let union = Union::try_new_with_loose_types(union.inputs)?;
-                    Ok(Transformed::yes(LogicalPlan::Union(union)))
-                }
+                (true, LogicalPlan::Union(union)) => Ok(Transformed::yes(nullable(union)?)),
                 (true, plan) => Ok(Transformed::yes(plan.recompute_schema()?)),
             }
         };
         Ok(plan.transform_up_with_subqueries(unmark)?.data)
     }
+}
+
+/// The engine's optimizer changes what may be NULL below a union, but not what
+/// the union says of it.
+fn nullable(union: Union) -> EngineResult<LogicalPlan> {
+    let union = Union::try_new_with_loose_types(union.inputs)?;
+    let fields = union.schema.iter().map(|(qualifier, field)| {
+        let field = field.as_ref().clone().with_nullable(true);
+        (qualifier.cloned(), field.into())
+    });
+    let schema = DFSchema::new_with_metadata(fields.collect(), union.schema.metadata().clone())?;
+    Ok(LogicalPlan::Union(Union {
+        inputs: union.inputs,
+        schema: schema.into(),
+    }))
 }

@@ -19,8 +19,8 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         "array_subscript",
         &[ANYARRAY, INT4],
         TEXT,
-        |_, row| match row {
-            [Value::List(items), Value::Int(at)] => Ok(item(items, *at)),
+        |call, row| match row {
+            [Value::List(items), Value::Int(at)] => Ok(item(items, *at + 1 - lowest(call))),
             _ => Err(misfit()),
         },
     )
@@ -29,10 +29,11 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         "array_subscript_range",
         &[ANYARRAY, INT4, INT4],
         TEXT,
-        |_, row| match row {
+        |call, row| match row {
             [Value::List(items), Value::Int(from), Value::Int(to)] => {
-                let from = usize::try_from((*from).max(1) - 1).unwrap_or(usize::MAX);
-                let to = usize::try_from(*to).unwrap_or(0).min(items.len());
+                let (from, to) = (from + 1 - lowest(call), to + 1 - lowest(call));
+                let from = usize::try_from(from.max(1) - 1).unwrap_or(usize::MAX);
+                let to = usize::try_from(to).unwrap_or(0).min(items.len());
                 Ok(Value::List(
                     items.get(from..to.max(from)).unwrap_or_default().to_vec(),
                 ))
@@ -53,18 +54,30 @@ pub(super) const FUNCTIONS: &[Overload] = &[
             _ => Err(misfit()),
         },
     ),
-    strict("array_upper", &[ANYARRAY, INT4], INT4, |_, row| match row {
-        [Value::List(items), Value::Int(1)] if !items.is_empty() => {
-            Ok(Value::Int(items.len() as i64))
-        }
-        [Value::List(_), Value::Int(_)] => Ok(Value::Null),
-        _ => Err(misfit()),
-    }),
-    strict("array_lower", &[ANYARRAY, INT4], INT4, |_, row| match row {
-        [Value::List(items), Value::Int(1)] if !items.is_empty() => Ok(Value::Int(1)),
-        [Value::List(_), Value::Int(_)] => Ok(Value::Null),
-        _ => Err(misfit()),
-    }),
+    strict(
+        "array_upper",
+        &[ANYARRAY, INT4],
+        INT4,
+        |call, row| match row {
+            [Value::List(items), Value::Int(1)] if !items.is_empty() => {
+                Ok(Value::Int(items.len() as i64 - 1 + lowest(call)))
+            }
+            [Value::List(_), Value::Int(_)] => Ok(Value::Null),
+            _ => Err(misfit()),
+        },
+    ),
+    strict(
+        "array_lower",
+        &[ANYARRAY, INT4],
+        INT4,
+        |call, row| match row {
+            [Value::List(items), Value::Int(1)] if !items.is_empty() => {
+                Ok(Value::Int(lowest(call)))
+            }
+            [Value::List(_), Value::Int(_)] => Ok(Value::Null),
+            _ => Err(misfit()),
+        },
+    ),
     strict("array_ndims", &[ANYARRAY], INT4, |_, row| match row {
         [Value::List(items)] if items.is_empty() => Ok(Value::Null),
         [Value::List(_)] => Ok(Value::Int(1)),
@@ -293,7 +306,7 @@ fn same_value(a: &Value, b: &Value) -> bool {
 }
 
 /// Values of one type in its order; `None` for NULL and for types without one.
-fn compare(a: &Value, b: &Value) -> Option<Ordering> {
+pub(super) fn compare(a: &Value, b: &Value) -> Option<Ordering> {
     let float = |a: f64, b: f64| match (a.is_nan(), b.is_nan()) {
         (true, true) => Some(Ordering::Equal),
         (true, false) => Some(Ordering::Greater),
@@ -315,6 +328,12 @@ fn compare(a: &Value, b: &Value) -> Option<Ordering> {
         (Value::Uuid(a), Value::Uuid(b)) => Some(a.cmp(b)),
         _ => None,
     }
+}
+
+/// The first subscript: int2vector and oidvector count from 0.
+pub(super) fn lowest(call: &Call<'_>) -> i64 {
+    let own = call.types.first().map(|own| own.oid);
+    i64::from(own != Some(PgType::INT2VECTOR.oid) && own != Some(PgType::OIDVECTOR.oid))
 }
 
 fn holds(outer: &[Value], inner: &[Value]) -> bool {

@@ -60,6 +60,16 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         [Value::Text(json), Value::Text(key)] => without_key(parse(json)?, key),
         _ => Err(misfit()),
     }),
+    strict("-", &[JSONB, TEXTS], JSONB, |_, row| match row {
+        [Value::Text(json), Value::List(keys)] => {
+            keys.iter()
+                .try_fold(Value::Text(json.clone()), |left, key| match (left, key) {
+                    (Value::Text(left), Value::Text(key)) => without_key(parse(&left)?, key),
+                    (left, _) => Ok(left),
+                })
+        }
+        _ => Err(misfit()),
+    }),
     strict("-", &[JSONB, INT4], JSONB, |_, row| match row {
         [Value::Text(json), Value::Int(at)] => without_item(parse(json)?, *at),
         _ => Err(misfit()),
@@ -110,7 +120,7 @@ pub(in crate::semantics) fn check(text: &str) -> Result<()> {
     parse(text).map(|_| ())
 }
 
-fn jsonb(value: Json) -> Value {
+pub(super) fn jsonb(value: Json) -> Value {
     Value::Text(value.canonical().text())
 }
 
@@ -451,7 +461,7 @@ fn json_of(call: &Call<'_>, index: usize, value: &Value) -> String {
     json_text(call, own.unwrap_or(TEXT), value)
 }
 
-fn json_text(call: &Call<'_>, own: PgType, value: &Value) -> String {
+pub(super) fn json_text(call: &Call<'_>, own: PgType, value: &Value) -> String {
     if let (Value::Text(text), 114 | 3802) = (value, own.oid) {
         return text.clone();
     }

@@ -7,9 +7,11 @@ mod arithmetic;
 mod arrays;
 mod bytes;
 mod call;
+mod collections;
 mod datetime;
 mod fields;
 pub(super) mod json;
+mod json_edit;
 mod json_model;
 mod math;
 pub(super) mod regex;
@@ -236,8 +238,10 @@ pub(super) static BY_NAME: LazyLock<HashMap<&'static str, Vec<&'static Overload>
             arithmetic::OPERATORS,
             arrays::FUNCTIONS,
             bytes::FUNCTIONS,
+            collections::FUNCTIONS,
             datetime::FUNCTIONS,
             json::FUNCTIONS,
+            json_edit::FUNCTIONS,
             math::FUNCTIONS,
             regex::FUNCTIONS,
             sets::FUNCTIONS,

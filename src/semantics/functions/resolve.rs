@@ -281,7 +281,10 @@ fn resolution(overload: &'static Overload, types: &[Known]) -> Resolution {
                     .and_then(|array| array.element())
                     .or(known.pg_type())
                     .unwrap_or(PgType::TEXT),
-                (Known::Unknown, oid) if oid == ANY.oid => PgType::TEXT,
+                (Known::Unknown, oid) if oid == ANY.oid => match overload.name {
+                    "pg_typeof" => PgType::UNKNOWN,
+                    _ => PgType::TEXT,
+                },
                 (Known::Unknown, _) => parameter,
                 (Known::Typed(own), _) => argument_type(own, parameter),
             }

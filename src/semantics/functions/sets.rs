@@ -11,13 +11,13 @@ use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type};
 use datafusion::logical_expr::ColumnarValue;
 
 use super::arithmetic::misfit;
-use super::arrays::split;
+use super::arrays::{lowest, split};
 use super::call::integers;
 use super::json;
 use super::json_model::{Json, Raw, parse, raw};
 use super::regex;
 use super::temporal::moved_by;
-use super::{ANY, Call, Overload, strict, vector};
+use super::{ANY, ANYARRAY, Call, Overload, strict, vector};
 use crate::error::{Error, Result, SqlState};
 use crate::semantics::numeric::Numeric;
 use crate::semantics::typed::field_of;
@@ -124,6 +124,18 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         TEXTS,
         regex::all_matches,
     ),
+    strict(
+        "rows of generate_subscripts",
+        &[ANYARRAY, INT4],
+        INT4S,
+        subscripts,
+    ),
+    strict(
+        "rows of generate_subscripts",
+        &[ANYARRAY, INT4, PgType::BOOL],
+        INT4S,
+        subscripts,
+    ),
     // 1, 2 … for the rows of the longest list
     strict(
         "rows of ordinality",
@@ -156,6 +168,22 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     strict("rows of json_each_text", &[JSON], TEXTS, values),
     strict("rows of jsonb_each_text", &[JSONB], TEXTS, values),
 ];
+
+fn subscripts(call: &Call<'_>, row: &[Value]) -> Result<Value> {
+    let (items, reversed) = match row {
+        [Value::List(items), Value::Int(1)] => (items.len() as i64, false),
+        [Value::List(items), Value::Int(1), Value::Bool(reversed)] => {
+            (items.len() as i64, *reversed)
+        }
+        _ => return Ok(Value::List(Vec::new())),
+    };
+    let first = lowest(call);
+    let mut all: Vec<Value> = (first..first + items).map(Value::Int).collect();
+    if reversed {
+        all.reverse();
+    }
+    Ok(Value::List(all))
+}
 
 fn zero_step() -> Error {
     Error::new(
