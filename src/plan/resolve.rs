@@ -183,6 +183,7 @@ fn bare(name: &str) -> &str {
         .unwrap_or(name);
     match name {
         "variance" => "var_sample",
+        super::rewrite::STREAMED_SERIES => "generate_series",
         other => other,
     }
 }

@@ -132,7 +132,7 @@ fn sources_that_are_read_only_stay_as_they_are() {
             ("SELECT 1 FROM shop.orders FOR UPDATE", "25006"),
             (
                 "BEGIN READ WRITE; SELECT lo_create(0) FROM shop.orders",
-                "25006",
+                "42501",
             ),
             ("DROP TABLE shop.orders", "42501"),
             (

@@ -4,6 +4,7 @@
 
 mod collections;
 mod correlation;
+mod long_series;
 mod object_types;
 mod operators;
 mod recursion;
@@ -15,6 +16,7 @@ mod system;
 mod tests;
 mod tuples;
 
+pub(super) use long_series::STREAMED as STREAMED_SERIES;
 use std::ops::ControlFlow;
 
 use datafusion::execution::SessionState;

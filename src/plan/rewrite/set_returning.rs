@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::columns::{folded, unique_name};
+use super::long_series::{STREAMED, streamed};
 use super::{argument, call, call_with, last_part};
 use crate::error::{Error, Result};
 
@@ -209,11 +210,30 @@ struct Called {
     alias: Option<TableAlias>,
 }
 
+impl Called {
+    /// What its rows are called.
+    fn shown(&self) -> String {
+        self.alias
+            .as_ref()
+            .map_or(self.name.clone(), |alias| folded(&alias.name))
+    }
+}
+
 /// A function in FROM → a lateral subquery.
 pub(super) fn derive(factor: &mut TableFactor, state: &SessionState) {
     let Some(called) = called(factor) else {
         return;
     };
+    if called.name == STREAMED {
+        return;
+    }
+    if called.name == "generate_series"
+        && !called.ordinality
+        && let Some(series) = streamed(&called.arguments, &called.shown(), called.alias.as_ref())
+    {
+        *factor = series;
+        return;
+    }
     let known = set_of(&called.name).is_some() || called.name == "unnest";
     if !known && state.table_functions().contains_key(&called.name) {
         return;
@@ -274,6 +294,7 @@ fn called(factor: &TableFactor) -> Option<Called> {
 }
 
 fn derived(called: Called) -> TableFactor {
+    let shown = called.shown();
     let Called {
         name,
         arguments,
@@ -292,9 +313,6 @@ fn derived(called: Called) -> TableFactor {
             .collect(),
         _ => Vec::new(),
     };
-    let shown = alias
-        .as_ref()
-        .map_or(name.clone(), |alias| folded(&alias.name));
     let mut columns: Vec<(String, Expr)> = match lists.is_empty() {
         // a function of one value is a set of one row
         true => vec![(shown.clone(), function(&name))],

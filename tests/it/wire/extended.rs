@@ -234,6 +234,8 @@ fn one_statement_a_parse() {
 fn malformed_messages_are_errors_and_the_session_goes_on() {
     let server = start("");
     let mut client = server.client();
+    client.send(&[parse("", "select 1", &[]), sync()].concat());
+    client.until_ready();
     for body in [
         message(b'P', b""),
         message(b'P', b"\0select 1\0\xff\xff"),
