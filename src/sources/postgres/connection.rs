@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::error::{from_connect, from_postgres};
 use super::guard::{Guarded, HandOver};
@@ -151,11 +152,12 @@ async fn log_in(reach: &Reach, opened: Opened, wanted: WantedSession) -> Result<
         }
     })?;
     let name = source.clone();
-    let task = tokio::spawn(async move {
+    // A server that lets us in and then says nothing is not waited for.
+    let task = AbortOnDropHandle::new(tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(source = %name, %error, "a connection ended");
         }
-    });
+    }));
     check_session(source, &client, wanted).await?;
     let (set, _) = tokio::join!(
         client.batch_execute(SETTINGS),
@@ -164,7 +166,7 @@ async fn log_in(reach: &Reach, opened: Opened, wanted: WantedSession) -> Result<
     set.map_err(|error| from_postgres(source, error))?;
     Ok(Session {
         client,
-        task,
+        task: task.detach(),
         origin,
     })
 }
