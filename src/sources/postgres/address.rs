@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::config::SslMode;
 
 use super::policy::{AuthPolicy, WantedSession};
 use crate::error::{Error, Result, SqlState};
@@ -95,12 +95,6 @@ pub(super) fn parse(source: &SourceName, text: &str) -> Result<Address> {
         Some(text) => WantedSession::parse(text).map_err(|what| invalid(source, &what))?,
         None => WantedSession::Any,
     };
-    // What tokio_postgres can ask of the scans' own connections.
-    config.target_session_attrs(match wanted {
-        WantedSession::ReadWrite | WantedSession::Primary => TargetSessionAttrs::ReadWrite,
-        WantedSession::ReadOnly | WantedSession::Standby => TargetSessionAttrs::ReadOnly,
-        WantedSession::Any | WantedSession::PreferStandby => TargetSessionAttrs::Any,
-    });
     let (mode, trust) = options.trust(source)?;
     config.ssl_mode(mode);
     if config.get_application_name().is_none() {

@@ -5,16 +5,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::Client;
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::config::{SslMode, SslNegotiation};
+use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::address::Address;
 use super::error::{from_connect, from_postgres};
+use super::guard::{Guarded, HandOver};
+use super::policy::WantedSession;
 use super::pool::Pool;
+use super::reach::{Opened, Origin, Reach, Refused};
 use crate::error::{Error, Result};
 use crate::names::SourceName;
 
@@ -45,34 +49,28 @@ const NOTICE_OUR_END: &str = "SET client_connection_check_interval = '5s'";
 const PARTING: Duration = Duration::from_secs(5);
 
 /// A session on the source. Dropping it closes it once what it was sent is answered.
-#[derive(Debug)]
 pub(super) struct Session {
     pub client: Client,
     /// Reads and writes the socket.
     task: JoinHandle<()>,
-    tls: MakeTls,
-}
-
-#[derive(Clone)]
-struct MakeTls(MakeRustlsConnect);
-
-impl std::fmt::Debug for MakeTls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("MakeTls")
-    }
+    origin: Arc<Origin>,
 }
 
 impl Session {
     /// 08001 if the source cannot be reached, does not answer in time or refuses the login.
-    pub async fn open(
-        source: &SourceName,
-        address: &Address,
-        tls: MakeRustlsConnect,
-    ) -> Result<Session> {
-        match timeout(address.connect_timeout, connect(source, address, tls)).await {
-            Ok(session) => session,
-            Err(_) => Err(Error::unreachable(source, "it did not answer in time")),
+    pub async fn open(reach: &Reach, tls: &Arc<ClientConfig>) -> Result<Session> {
+        let mut attempts = reach.attempts();
+        while let Some(attempt) = attempts.next().await {
+            let work = async {
+                let opened = reach.open(&attempt, tls).await?;
+                log_in(reach, opened, attempt.wanted).await
+            };
+            let outcome = timeout(reach.address.connect_timeout, work).await;
+            if let Some(session) = attempts.judge(outcome)? {
+                return Ok(session);
+            }
         }
+        Err(attempts.into_error())
     }
 
     /// Does the other side still answer?
@@ -98,13 +96,21 @@ impl Session {
     /// Ends what the source is doing for this session, then the session: what is
     /// still sent is read and thrown away until the source says that it stopped.
     async fn cancel(self) {
-        let Session { client, task, tls } = self;
+        let Session {
+            client,
+            task,
+            origin,
+        } = self;
         let token = client.cancel_token();
         // Without its client the task drains, says goodbye and ends.
         drop(client);
         let abort = task.abort_handle();
         let request = async {
-            if token.cancel_query(tls.0).await.is_err() {
+            let delivered = async {
+                let socket = Guarded::unwatched(origin.reopen().await.ok()?);
+                token.cancel_query_raw(socket, HandOver).await.ok()
+            };
+            if delivered.await.is_none() {
                 tracing::debug!("a cancel request was not delivered");
             }
             std::future::pending::<()>().await
@@ -121,22 +127,38 @@ impl Session {
     }
 }
 
-async fn connect(
-    source: &SourceName,
-    address: &Address,
-    tls: MakeRustlsConnect,
-) -> Result<Session> {
-    let (client, connection) = address
-        .config
-        .connect(tls.clone())
-        .await
-        .map_err(|error| from_connect(source, error))?;
+async fn log_in(reach: &Reach, opened: Opened, wanted: WantedSession) -> Result<Session, Refused> {
+    let source = &reach.source;
+    let Opened {
+        socket,
+        origin,
+        channel,
+    } = opened;
+    let mut config = (*reach.config).clone();
+    // As far as it is concerned, the handshake is what is handed over.
+    config
+        .ssl_mode(SslMode::Require)
+        .ssl_negotiation(SslNegotiation::Direct);
+    let socket = Guarded::new(socket, reach.address.auth.clone(), channel);
+    let connected = config.connect_raw(socket, HandOver).await;
+    let (client, connection) = connected.map_err(|error| {
+        let login = error
+            .code()
+            .is_some_and(|code| code.code().starts_with("28"));
+        let error = from_connect(source, error);
+        match login {
+            true => Refused::Login(error),
+            false => Refused::Host(error),
+        }
+    })?;
     let name = source.clone();
-    let task = tokio::spawn(async move {
+    // A server that lets us in and then says nothing is not waited for.
+    let task = AbortOnDropHandle::new(tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(source = %name, %error, "a connection ended");
         }
-    });
+    }));
+    check_session(source, &client, wanted).await?;
     let (set, _) = tokio::join!(
         client.batch_execute(SETTINGS),
         client.batch_execute(NOTICE_OUR_END),
@@ -144,9 +166,34 @@ async fn connect(
     set.map_err(|error| from_postgres(source, error))?;
     Ok(Session {
         client,
-        task,
-        tls: MakeTls(tls),
+        task: task.detach(),
+        origin,
     })
+}
+
+async fn check_session(source: &SourceName, client: &Client, wanted: WantedSession) -> Result<()> {
+    if wanted == WantedSession::Any {
+        return Ok(());
+    }
+    let sql = "SELECT pg_catalog.pg_is_in_recovery(), \
+               pg_catalog.current_setting('transaction_read_only') = 'on'";
+    let answer = client.simple_query(sql).await;
+    let answer = answer.map_err(|error| from_postgres(source, error))?;
+    let is_true = |column: usize| {
+        answer.iter().any(|message| {
+            matches!(message, SimpleQueryMessage::Row(row) if row.get(column) == Some("t"))
+        })
+    };
+    match wanted.unfit(is_true(0), is_true(1)) {
+        Some(why) => Err(Error::unreachable(source, why)),
+        None => Ok(()),
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
 }
 
 /// A session on loan. Dropped before `give_back`, its statement is cancelled on

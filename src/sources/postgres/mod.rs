@@ -9,12 +9,16 @@ mod connection;
 mod copy;
 mod decode;
 mod discover;
+mod end_point;
 mod error;
+mod guard;
 mod policy;
 mod pool;
 mod portal;
+mod reach;
 pub mod relay;
 mod scan;
+mod socket;
 mod stats;
 mod table;
 mod tls;
@@ -31,8 +35,8 @@ pub use self::stats::ColumnEstimate;
 pub(crate) use self::table::fixture;
 pub use self::table::{Collation, PostgresTable, RemoteColumn, RemoteTable};
 
-use self::address::Address;
 use self::pool::Pool;
+use self::reach::Reach;
 use self::relay::{Connector, Login, RelayPool, UpstreamSettings};
 use super::{Discovered, Source, SourceKind};
 use crate::config;
@@ -58,8 +62,13 @@ impl PostgresSource {
     /// Does no IO. F0000 if the URL is no connection string.
     pub fn new(name: SourceName, config: &config::PostgresSource) -> Result<Arc<PostgresSource>> {
         let address = address::parse(&name, config.url.reveal())?;
-        let pool = Pool::new(name.clone(), address.clone(), config.max_connections);
-        let relay = relay_pool(&name, address, config, pool.clone())?;
+        let reach = Arc::new(Reach {
+            source: name.clone(),
+            config: Arc::new(address.config.clone()),
+            address,
+        });
+        let pool = Pool::new(reach.clone(), config.max_connections);
+        let relay = relay_pool(reach, config, pool.clone())?;
         let schemas = match config.schemas.is_empty() {
             true => BTreeMap::from([("public".into(), name.as_str().into())]),
             false => config.schemas.clone(),
@@ -135,18 +144,17 @@ impl PostgresSource {
 }
 
 fn relay_pool(
-    name: &SourceName,
-    address: Address,
+    reach: Arc<Reach>,
     config: &config::PostgresSource,
     pool: Arc<Pool>,
 ) -> Result<Arc<RelayPool>> {
     let own = Login {
         // As libpq: the name of whoever runs the program.
-        user: match address.config.get_user() {
+        user: match reach.config.get_user() {
             Some(user) => user.into(),
             None => std::env::var("USER").unwrap_or_else(|_| "postgres".into()),
         },
-        password: address.config.get_password().map(<[u8]>::to_vec),
+        password: reach.config.get_password().map(<[u8]>::to_vec),
     };
     let roles = config.roles.iter().map(|(user, role)| {
         let password = role.password.as_ref();
@@ -157,9 +165,7 @@ fn relay_pool(
         (user.clone(), login)
     });
     let connector = Connector {
-        source: name.clone(),
-        config: Arc::new(address.config.clone()),
-        address,
+        reach,
         writable: config.writable,
         none: UpstreamSettings::new([])?,
     };

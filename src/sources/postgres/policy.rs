@@ -34,6 +34,21 @@ impl WantedSession {
     }
 }
 
+impl WantedSession {
+    /// Why a session is not what is wanted.
+    pub fn unfit(self, standby: bool, read_only: bool) -> Option<&'static str> {
+        let read_only = standby || read_only;
+        let (fits, what) = match self {
+            WantedSession::Any | WantedSession::PreferStandby => return None,
+            WantedSession::ReadWrite => (!read_only, "it is read-only"),
+            WantedSession::ReadOnly => (read_only, "it is not read-only"),
+            WantedSession::Primary => (!standby, "it is a standby"),
+            WantedSession::Standby => (standby, "it is not a standby"),
+        };
+        (!fits).then_some(what)
+    }
+}
+
 /// How a server lets a client in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AuthMethod {

@@ -14,14 +14,12 @@ use rustls::ClientConfig;
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::address::Address;
 use super::connection::{Loan, Session};
+use super::reach::Reach;
 use super::relay::{Connection, Role, UpstreamSettings};
 use super::tls;
 use crate::error::{Error, Result, SqlState};
-use crate::names::SourceName;
 
 /// How long a statement waits for a connection.
 const WAIT: Duration = Duration::from_secs(30);
@@ -34,21 +32,14 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 const GOODBYE: Duration = Duration::from_secs(1);
 
 pub(super) struct Pool {
-    source: SourceName,
-    address: Address,
+    reach: Arc<Reach>,
     /// Certificates are read at the first connect, so that making a source does no IO.
-    tls: OnceCell<Tls>,
+    tls: OnceCell<Arc<ClientConfig>>,
     places: Arc<Semaphore>,
     max_connections: usize,
     idle: Mutex<Idle>,
     /// Kept so that what ends outside of a runtime's thread is still cleaned up.
     runtime: OnceLock<Handle>,
-}
-
-/// One configuration, as each kind of connection takes it.
-pub(super) struct Tls {
-    pub config: Arc<ClientConfig>,
-    pub connector: MakeRustlsConnect,
 }
 
 #[derive(Default)]
@@ -89,11 +80,10 @@ enum Surplus {
 }
 
 impl Pool {
-    pub fn new(source: SourceName, address: Address, max_connections: usize) -> Arc<Pool> {
+    pub fn new(reach: Arc<Reach>, max_connections: usize) -> Arc<Pool> {
         let max_connections = max_connections.clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Pool {
-            source,
-            address,
+            reach,
             tls: OnceCell::new(),
             places: Arc::new(Semaphore::new(max_connections)),
             max_connections,
@@ -117,8 +107,7 @@ impl Pool {
             self.lock().sessions.clear();
         }
         self.make_room().await;
-        let tls = self.tls().await?.connector.clone();
-        let session = Session::open(&self.source, &self.address, tls).await?;
+        let session = Session::open(&self.reach, self.tls().await?).await?;
         Ok(Loan::new(session, permit, self.clone()))
     }
 
@@ -135,14 +124,11 @@ impl Pool {
         }
     }
 
-    pub async fn tls(&self) -> Result<&Tls> {
-        let read = || async {
-            let config = tls::client_config(&self.source, &self.address.trust)?;
-            Ok(Tls {
-                connector: MakeRustlsConnect::new(config.clone()),
-                config: Arc::new(config),
-            })
-        };
+    pub async fn tls(&self) -> Result<&Arc<ClientConfig>> {
+        let Reach {
+            source, address, ..
+        } = &*self.reach;
+        let read = || async { tls::client_config(source, &address.trust).map(Arc::new) };
         self.tls.get_or_try_init(read).await
     }
 
@@ -286,7 +272,7 @@ impl Pool {
             SqlState::TOO_MANY_CONNECTIONS,
             format!(
                 "source \"{}\" has no free connection: all {} are in use",
-                self.source, self.max_connections
+                self.reach.source, self.max_connections
             ),
         )
         .with_hint("Raise max_connections of the source, or send fewer statements at once.")
@@ -323,7 +309,7 @@ async fn reap(pool: Weak<Pool>) {
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pool")
-            .field("source", &self.source)
+            .field("source", &self.reach.source)
             .field("max_connections", &self.max_connections)
             .finish_non_exhaustive()
     }

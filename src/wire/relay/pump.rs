@@ -21,6 +21,8 @@ use crate::wire::portal::{CHUNK, Report};
 
 /// How long a source may take to say that it obeyed a cancel.
 const OBEY: Duration = Duration::from_secs(5);
+/// Between cancels.
+const AGAIN: Duration = Duration::from_millis(50);
 /// The source has the timeout too, and its own words for it.
 const SLACK: Duration = Duration::from_secs(1);
 
@@ -265,13 +267,8 @@ impl Pump<'_> {
 
     /// Sends what waits to be sent and reads what the source says next.
     async fn wait(&mut self) -> Result<(), Failure> {
-        if let Some(stopped) = &mut self.stopped {
-            let patience = tokio::time::timeout_at(stopped.until, self.lease.receive());
-            return match patience.await {
-                Ok(result) => Ok(result?),
-                // the connection is closed, which ends the statement there as well
-                Err(_) => Err(stopped.failure.take().unwrap_or(Failure::Closed)),
-            };
+        if self.stopped.is_some() {
+            return self.wait_for_obedience().await;
         }
         let failure = tokio::select! {
             biased;
@@ -280,6 +277,24 @@ impl Pump<'_> {
             () = self.channel.watch() => return Err(Failure::Closed),
         };
         self.stop(failure).await
+    }
+
+    /// A cancel that comes before the source began does nothing: it is told again.
+    async fn wait_for_obedience(&mut self) -> Result<(), Failure> {
+        let Some(stopped) = &mut self.stopped else {
+            return Ok(());
+        };
+        loop {
+            let again = Instant::now() + AGAIN;
+            match tokio::time::timeout_at(again, self.lease.receive()).await {
+                Ok(result) => return Ok(result?),
+                // the connection is closed, which ends the statement there as well
+                Err(_) if again > stopped.until => {
+                    return Err(stopped.failure.take().unwrap_or(Failure::Closed));
+                }
+                Err(_) => tell(self.lease).await,
+            }
+        }
     }
 
     /// Tells the source to stop. What it still sends is read to its end, so that
@@ -293,10 +308,14 @@ impl Pump<'_> {
             until: Instant::now() + OBEY,
             rows_dropped: false,
         });
-        if let Err(error) = self.lease.canceller().cancel().await {
-            tracing::warn!("a cancel request was not delivered: {}", error.log_text());
-        }
+        tell(self.lease).await;
         Ok(())
+    }
+}
+
+async fn tell(lease: &Lease) {
+    if let Err(error) = lease.canceller().cancel().await {
+        tracing::warn!("a cancel request was not delivered: {}", error.log_text());
     }
 }
 

@@ -11,6 +11,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
+    /// When the last of them was counted.
+    last: Option<Instant>,
     /// Until then nobody tries, and hears this instead.
     until: Option<(Instant, Error)>,
 }
@@ -23,7 +25,12 @@ impl Backoff {
     }
 
     /// The first failure in a row may be a restart: the next one may try at once.
-    pub fn failed(&mut self, now: Instant, error: &Error) {
+    /// Attempts that were under way together count once.
+    pub fn failed(&mut self, started: Instant, now: Instant, error: &Error) {
+        if self.last.is_some_and(|last| started <= last) {
+            return;
+        }
+        self.last = Some(now);
         let pause = match self.failures {
             0 => Duration::ZERO,
             n => FIRST.saturating_mul(1 << n.min(10)).min(LONGEST),
@@ -49,16 +56,22 @@ mod tests {
         let mut backoff = Backoff::default();
         let start = Instant::now();
         assert!(backoff.refusal(start).is_none());
-        backoff.failed(start, &error);
+        backoff.failed(start, start, &error);
         assert!(backoff.refusal(start).is_none());
-        backoff.failed(start, &error);
+        // begun before that was known
+        backoff.failed(start, start, &error);
+        assert!(backoff.refusal(start).is_none());
+        let start = start + Duration::from_secs(1);
+        backoff.failed(start, start, &error);
         let refusal = backoff
             .refusal(start + FIRST / 2)
             .expect("within the pause");
         assert_eq!(refusal.message(), error.message());
-        for _ in 0..100 {
-            backoff.failed(start, &error);
+        for i in 1..100 {
+            let now = start + Duration::from_millis(i);
+            backoff.failed(now, now, &error);
         }
+        let start = start + Duration::from_millis(100);
         assert!(backoff.refusal(start + LONGEST / 4).is_some());
         assert!(backoff.refusal(start + LONGEST).is_none());
         backoff.succeeded();

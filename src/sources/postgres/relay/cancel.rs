@@ -10,25 +10,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::super::error::io_reason;
+use super::super::reach::Origin;
 use super::frontend::cancel_request;
-use super::socket::{Endpoint, Socket, TlsRequest, encrypt};
 use crate::error::{Error, Result};
-use crate::names::SourceName;
 
 /// For the whole of it.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Before a request that had no effect is repeated; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// Where a connection leads, and how it got there.
-pub(super) struct Origin {
-    pub source: SourceName,
-    pub endpoint: Endpoint,
-    pub config: Arc<tokio_postgres::Config>,
-    /// If the connection is encrypted: a cancel request is then as well.
-    pub tls: Option<TlsRequest>,
-}
 
 /// May outlive its connection; a source ignores what names no live process.
 #[derive(Clone)]
@@ -84,16 +74,7 @@ impl Canceller {
     }
 
     async fn request(&self, (process, secret): (u32, u32)) -> std::io::Result<()> {
-        let Origin {
-            endpoint,
-            config,
-            tls,
-            ..
-        } = &*self.origin;
-        let mut socket: Socket = endpoint.open(config).await?;
-        if let Some(tls) = tls {
-            socket = encrypt(socket, tls).await?;
-        }
+        let mut socket = self.origin.reopen().await?;
         socket.write_all(&cancel_request(process, secret)).await?;
         socket.flush().await?;
         // It closes the connection after it sent the signal, and says nothing.

@@ -16,13 +16,14 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::super::error::connection_lost;
+use super::super::reach::Origin;
+use super::super::socket::Socket;
 use super::awaited::Awaited;
-use super::cancel::{Canceller, Origin};
+use super::cancel::Canceller;
 use super::inbox::{Bulk, Frame, Inbox};
 use super::parameters::Parameters;
 use super::prepared::Known;
 use super::settings::UpstreamSettings;
-use super::socket::Socket;
 use crate::error::{Error, Result};
 use crate::names::SourceName;
 
@@ -214,7 +215,7 @@ impl Connection {
     /// Ends when everything is sent or something was read, whichever is first;
     /// with nothing to send, when something was read.
     pub async fn exchange(&mut self) -> Result<Exchanged> {
-        let sending = self.has_unsent();
+        let sending = self.has_unsent() && !self.deaf;
         poll_fn(|cx| {
             if sending && self.poll_send(cx).is_ready() {
                 return Poll::Ready(Ok(Exchanged::Sent));

@@ -5,13 +5,7 @@ use bytes::{BufMut, BytesMut};
 
 /// Major 3, minor 0.
 const VERSION: u32 = 3 << 16;
-const SSL_REQUEST: u32 = 80_877_103;
 const CANCEL_REQUEST: u32 = 80_877_102;
-
-pub(super) const SSL_REQUEST_MESSAGE: [u8; 8] = {
-    let code = SSL_REQUEST.to_be_bytes();
-    [0, 0, 0, 8, code[0], code[1], code[2], code[3]]
-};
 
 pub(super) fn cancel_request(process: u32, secret: u32) -> [u8; 16] {
     let mut message = [0; 16];

@@ -18,7 +18,7 @@ const KEPT: usize = 16 << 10;
 const LARGEST_ROW: usize = 1 << 30;
 /// Of messages that are not rows: an error may quote a long statement.
 const LARGEST_OTHER: usize = 64 << 20;
-/// Nothing in a login is nearly as long.
+/// Nothing in a login is nearly as long, nor is a parameter.
 const LARGEST_IN_LOGIN: usize = 64 << 10;
 
 /// One message, or a stand-in for one that the source need not send again.
@@ -209,7 +209,8 @@ fn check(kind: u8, length: usize, stage: Stage) -> Result<(), Malformed> {
         b'D' | b'd' | b'V' => length <= LARGEST_ROW,
         b'1' | b'2' | b'3' | b'c' | b'n' | b'I' | b's' => length == 4,
         b'Z' => length == 5,
-        b'A' | b'C' | b'E' | b'G' | b'H' | b'N' | b'S' | b'T' | b't' => length <= LARGEST_OTHER,
+        b'S' => length <= LARGEST_IN_LOGIN,
+        b'A' | b'C' | b'E' | b'G' | b'H' | b'N' | b'T' | b't' => length <= LARGEST_OTHER,
         _ => return Err("a message of an unknown kind"),
     };
     match fits {

@@ -59,7 +59,10 @@ impl Lease {
             (Fitness::Sound, TransactionStatus::Idle) if quiet => {
                 pool.put(connection, role, permit);
             }
-            (Fitness::Dead, _) => drop((connection, permit)),
+            (Fitness::Dead, _) => {
+                pool.doubt();
+                drop((connection, permit));
+            }
             _ if quiet => self.pool.spawn(async move {
                 let cleaned = clean(connection, &pool);
                 if let Ok(Some(connection)) = timeout(CLEANING, cleaned).await {
@@ -82,7 +85,6 @@ impl Lease {
 async fn clean(mut connection: Connection, pool: &RelayPool) -> Option<Connection> {
     if connection.status != TransactionStatus::Idle {
         connection.query("ROLLBACK");
-        connection.doubt_settings();
         connection.settle().await.ok()?;
     }
     if connection.fitness != Fitness::Sound {
@@ -116,6 +118,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
             let connection = self.connection.take();
+            if connection.is_dead() {
+                self.pool.doubt();
+            }
             self.cut(connection, permit);
         }
     }

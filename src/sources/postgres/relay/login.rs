@@ -11,10 +11,11 @@ use postgres_protocol::authentication::sasl::{
 };
 use tokio_postgres::config::ChannelBinding;
 
+use super::super::end_point::tls_server_end_point;
 use super::super::error::protocol_broken;
 use super::super::policy::{AuthMethod, AuthPolicy, Channel};
+use super::super::reach::Refused;
 use super::connection::{Connection, TransactionStatus};
-use super::end_point::tls_server_end_point;
 use super::frontend::{message, startup, text};
 use super::inbox::{Frame, Stage};
 use super::report::Report;
@@ -31,19 +32,6 @@ pub(super) struct Login<'a> {
     pub policy: &'a AuthPolicy,
     pub channel: Channel,
     pub binding: ChannelBinding,
-}
-
-/// Why there is no session.
-pub(super) enum Refused {
-    /// Another host would say the same: the login itself is wrong.
-    Login(Error),
-    Host(Error),
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Refused::Host(error)
-    }
 }
 
 impl Login<'_> {

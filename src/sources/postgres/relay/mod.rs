@@ -10,7 +10,6 @@ mod backoff;
 mod cancel;
 mod connect;
 mod connection;
-mod end_point;
 mod frontend;
 mod inbox;
 mod lease;
@@ -22,7 +21,6 @@ mod receiving;
 mod report;
 mod sending;
 mod settings;
-mod socket;
 #[cfg(test)]
 mod tests;
 

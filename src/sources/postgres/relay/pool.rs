@@ -64,7 +64,7 @@ impl RelayPool {
     }
 
     pub fn source(&self) -> &SourceName {
-        &self.connector.source
+        &self.connector.reach.source
     }
 
     /// The role of a user here: the url's own unless the source declares another.
@@ -136,16 +136,17 @@ impl RelayPool {
         let Some((login, backoff)) = self.logins.get(role.0) else {
             return Err(Error::internal("a role of another source"));
         };
-        if let Some(error) = locked(backoff).refusal(Instant::now()) {
+        let started = Instant::now();
+        if let Some(error) = locked(backoff).refusal(started) {
             return Err(error);
         }
         self.pool.make_room().await;
         let tls = self.pool.tls().await?;
-        let connected = self.connector.connect(login, &tls.config).await;
+        let connected = self.connector.connect(login, tls).await;
         let mut backoff = locked(backoff);
         match &connected {
             Ok(_) => backoff.succeeded(),
-            Err(error) => backoff.failed(Instant::now(), error),
+            Err(error) => backoff.failed(started, Instant::now(), error),
         }
         connected
     }
@@ -170,6 +171,11 @@ impl RelayPool {
     pub(super) fn put(&self, mut connection: Connection, role: Role, permit: OwnedSemaphorePermit) {
         connection.shrink();
         self.pool.put_relay(connection, role, permit);
+    }
+
+    /// One ended: the idle ones are asked for a sign of life before they are used.
+    pub(super) fn doubt(&self) {
+        self.pool.doubt_relays();
     }
 
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use narrows::sources::TableState;
 use pglite_oxide::PgliteServer;
 
-use super::{int8, read, run, scan, source, tables};
+use super::{int8, read, relay, run, scan, source, tables};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_connection_is_enough() {
@@ -50,6 +50,20 @@ async fn one_connection_is_enough() {
     let after = tokio::time::timeout(Duration::from_secs(20), run(&one));
     let rows = after.await.expect("in time").expect("readable");
     assert_eq!(rows[0].num_rows(), 1);
+    // The relay and the scans take turns on it.
+    for _ in 0..2 {
+        let mut lease = relay::lease(&source).await;
+        for (sql, expected) in [
+            ("SELECT count(*) FROM public.t", "20000"),
+            // a scan has another one
+            ("SHOW DateStyle", "ISO, MDY"),
+            ("SHOW search_path", ""),
+        ] {
+            assert_eq!(relay::value(&mut lease, sql).await, expected, "{sql}");
+        }
+        lease.release();
+        run(&one).await.expect("readable");
+    }
     // It stops only once nobody is connected: idle connections go with their source.
     drop((one, endless, tables, source));
     tokio::task::spawn_blocking(move || server.shutdown())

@@ -1,5 +1,5 @@
 //! The hash of a server's certificate that SCRAM binds a login to:
-//! tls-server-end-point, section 4.1 of RFC 5929. Called by `login`.
+//! tls-server-end-point, section 4.1 of RFC 5929. Called by whoever logs in.
 
 use ring::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
 

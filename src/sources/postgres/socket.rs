@@ -1,5 +1,5 @@
 //! The bytes to and from a source: TCP, a Unix socket or TLS over TCP, behind one
-//! type. Used by `connect` and `cancel`; knows no message but the SSLRequest.
+//! type. Used by `reach`; knows no message but the SSLRequest.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,8 @@ use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::frontend::SSL_REQUEST_MESSAGE;
+/// The SSLRequest, whole.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// Where one server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,22 +73,22 @@ pub(super) struct TlsRequest {
     pub mode: SslMode,
     pub negotiation: SslNegotiation,
     pub config: Arc<ClientConfig>,
-    /// What the certificate is checked against; `None` for a Unix socket.
-    pub name: Option<ServerName<'static>>,
+    /// What the certificate is checked against.
+    pub name: ServerName<'static>,
 }
 
 /// What a server said before it proved who it is never reaches a client
 /// (CVE-2024-10977); nor may it send anything ahead of the handshake that could
 /// pass for a message of the encrypted session (CVE-2021-23222).
 pub(super) async fn encrypt(socket: Socket, request: &TlsRequest) -> io::Result<Socket> {
-    let (Socket::Tcp(mut stream), Some(name)) = (socket, &request.name) else {
+    let Socket::Tcp(mut stream) = socket else {
         return Err(invalid("TLS is for TCP connections"));
     };
     if request.mode == SslMode::Disable {
         return Ok(Socket::Tcp(stream));
     }
     if request.negotiation != SslNegotiation::Direct {
-        stream.write_all(&SSL_REQUEST_MESSAGE).await?;
+        stream.write_all(&SSL_REQUEST).await?;
         let mut answer = [0; 2];
         match (stream.read(&mut answer).await?, answer[0]) {
             (0, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -99,7 +100,7 @@ pub(super) async fn encrypt(socket: Socket, request: &TlsRequest) -> io::Result<
         }
     }
     let connector = TlsConnector::from(request.config.clone());
-    let stream = connector.connect(name.clone(), stream).await?;
+    let stream = connector.connect(request.name.clone(), stream).await?;
     Ok(Socket::Tls(Box::new(stream)))
 }
 
