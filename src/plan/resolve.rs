@@ -174,17 +174,11 @@ fn widened(argument: Expr) -> Expr {
     }
 }
 
-/// Functions of pg_catalog answer to their qualified name too; some have another
-/// name in the engine.
+/// Functions of pg_catalog answer to their qualified name too.
 fn bare(name: &str) -> &str {
-    let name = name
-        .strip_prefix("pg_catalog.")
+    name.strip_prefix("pg_catalog.")
         .or_else(|| name.strip_prefix("information_schema."))
-        .unwrap_or(name);
-    match name {
-        "variance" => "var_sample",
-        other => other,
-    }
+        .unwrap_or(name)
 }
 
 impl ContextProvider for Resolver<'_> {
