@@ -138,6 +138,10 @@ fn typed_cast(
     context: Option<Context>,
 ) -> EngineResult<Expr> {
     if from == to || (from.oid == to.oid && to.typmod == -1) {
+        // a bigint whose sign comes later is no integer then
+        if let Expr::Literal(value @ ScalarValue::Int64(Some(_)), None) = expr {
+            return Ok(typed_literal(value, to));
+        }
         return Ok(expr);
     }
     if !exists(from, to) {
