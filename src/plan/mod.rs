@@ -7,6 +7,7 @@ pub mod depth;
 mod laterals;
 pub mod lexer;
 mod limits;
+mod modifiers;
 mod objects;
 mod params;
 pub mod parse;
@@ -247,7 +248,8 @@ fn output_schema(
     let analyzed = state
         .analyzer()
         .execute_and_check(bound, state.config_options(), |_, _| {})?;
-    Ok(visible_schema(analyzed.schema().as_arrow()))
+    let schema = modifiers::kept(analyzed.schema().as_arrow(), logical);
+    Ok(visible_schema(&schema))
 }
 
 /// The same columns under the names that clients see.

@@ -22,6 +22,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::scalar::ScalarValue;
 
+use super::rewrite::STREAMED_SERIES;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
 use crate::names::{RelationName, SourceName};
@@ -174,17 +175,18 @@ fn widened(argument: Expr) -> Expr {
     }
 }
 
-/// Functions of pg_catalog answer to their qualified name too; some have another
-/// name in the engine.
+/// Functions of pg_catalog answer to their qualified name too.
 fn bare(name: &str) -> &str {
-    let name = name
-        .strip_prefix("pg_catalog.")
+    name.strip_prefix("pg_catalog.")
         .or_else(|| name.strip_prefix("information_schema."))
-        .unwrap_or(name);
-    match name {
-        "variance" => "var_sample",
-        super::rewrite::STREAMED_SERIES => "generate_series",
-        other => other,
+        .unwrap_or(name)
+}
+
+/// The engine's name of a table function; the name comes as it was written.
+fn table_function(name: &str) -> &str {
+    match bare(name) {
+        written if written.trim_matches('"') == STREAMED_SERIES => "generate_series",
+        written => written,
     }
 }
 
@@ -201,7 +203,7 @@ impl ContextProvider for Resolver<'_> {
         let function = self
             .state
             .table_functions()
-            .get(bare(name))
+            .get(table_function(name))
             .cloned()
             .ok_or_else(|| {
                 Error::new(

@@ -193,6 +193,15 @@ impl AggregateUDFImpl for Planned {
 /// Replaces the stand-ins of an aggregation or a window.
 pub(super) fn rewrite(plan: LogicalPlan) -> EngineResult<LogicalPlan> {
     match plan {
+        // over an aggregation whose intervals have been taken care of
+        LogicalPlan::Projection(projection)
+            if matches!(projection.input.as_ref(), LogicalPlan::Aggregate(below)
+                if below.aggr_expr.iter().any(is_planned)) =>
+        {
+            let input = rewrite(projection.input.as_ref().clone())?;
+            let rebuilt = Projection::try_new(projection.expr, Arc::new(input))?;
+            Ok(LogicalPlan::Projection(rebuilt))
+        }
         LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(is_planned) => {
             rewrite_aggregate(aggregate)
         }

@@ -27,6 +27,7 @@ use super::casts::{Asked, cast_expr};
 use super::cell::CELL;
 use super::functions::regex::similar;
 use super::functions::{self, ResolvedFunction, folded};
+use super::interval_groups;
 use super::operators;
 use super::set_operations;
 use super::text_in::Context;
@@ -91,6 +92,7 @@ impl Session {
         })?;
         rewritten
             .map_data(LogicalPlan::recompute_schema)?
+            .map_data(interval_groups::rewrite)?
             .map_data(aggregates::rewrite)
     }
 
@@ -326,7 +328,8 @@ impl Session {
             .iter()
             .map(|expr| Known::of(expr, schema))
             .collect::<EngineResult<Vec<_>>>()?;
-        let target = common_type(&known).ok_or_else(|| mismatch("CASE", &known))?;
+        let exprs = results.iter().map(|expr| expr.as_ref());
+        let target = shapes::common(exprs, &known).ok_or_else(|| mismatch("CASE", &known))?;
         for (expr, known) in results.into_iter().zip(known) {
             let taken = std::mem::take(expr.as_mut());
             **expr = self.cast(taken, known, target)?;
@@ -349,7 +352,7 @@ impl Session {
             };
             return Err(functions::unresolved_operator(symbol, known.0, known.1, false).into());
         }
-        escaped(like)
+        escaped(shapes::padded(like, known.0)?)
     }
 
     /// SIMILAR TO is a regular expression with another syntax.
@@ -438,11 +441,17 @@ impl Session {
     ) -> EngineResult<Expr> {
         let args = self.with_types(call.args, schema)?;
         let known: Vec<Known> = args.iter().map(|(_, known)| *known).collect();
+        if let ("nullif", [(left, a), (right, b)]) = (name, args.as_slice())
+            && conditions::have_own_equality(*a, *b)
+        {
+            return self.null_if(left.clone(), right.clone(), schema);
+        }
         let label = match name {
             "make_array" => "ARRAY".to_string(),
             _ => name.to_uppercase(),
         };
-        let target = common_type(&known).ok_or_else(|| match known.as_slice() {
+        let target = shapes::common(args.iter().map(|(arg, _)| arg), &known);
+        let target = target.ok_or_else(|| match known.as_slice() {
             [a, b] if name == "nullif" => functions::unresolved_operator("=", *a, *b, false),
             _ => mismatch(&label, &known),
         })?;

@@ -138,6 +138,10 @@ fn typed_cast(
     context: Option<Context>,
 ) -> EngineResult<Expr> {
     if from == to || (from.oid == to.oid && to.typmod == -1) {
+        // a bigint whose sign comes later is no integer then
+        if let Expr::Literal(value @ ScalarValue::Int64(Some(_)), None) = expr {
+            return Ok(typed_literal(value, to));
+        }
         return Ok(expr);
     }
     if !exists(from, to) {
@@ -165,8 +169,10 @@ fn typed_cast(
     let context = context.or((!session).then_some(anywhere));
     if let (Expr::Literal(value, _), Some(context)) = (&expr, context) {
         let array = value::plain(&value.to_array()?)?;
-        let cast = convert(value::read(&array, 0)?, from, to, context)?;
-        return Ok(literal(cast, to)?);
+        // one that fails stays as it is: it may never run
+        if let Ok(cast) = convert(value::read(&array, 0)?, from, to, context) {
+            return Ok(literal(cast, to)?);
+        }
     }
     Ok(ScalarUDF::from(function).call(vec![expr]))
 }

@@ -8,6 +8,7 @@ mod calendar;
 mod casts;
 mod cell;
 mod functions;
+mod interval_groups;
 mod interval_in;
 mod normalize;
 mod numeric;

@@ -96,6 +96,14 @@ fn plain_terms(body: &mut SetExpr) {
 /// is built on them before they can be corrected.
 fn typed_integer(expr: &mut Expr) {
     let number = match expr {
+        // the least integer has a digit string of its own that is none
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr: digits,
+        } if digits.to_string() == "2147483648" => {
+            *expr = cast(Expr::Nested(Box::new(expr.clone())), DataType::Int(None));
+            return;
+        }
         Expr::UnaryOp {
             op: UnaryOperator::Minus,
             expr,

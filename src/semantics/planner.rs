@@ -3,9 +3,11 @@
 
 use datafusion::common::DFSchema;
 use datafusion::error::Result as EngineResult;
-use datafusion::logical_expr::expr::{Cast, WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::expr::{
+    AggregateFunction, Cast, WindowFunction, WindowFunctionParams,
+};
 use datafusion::logical_expr::planner::{
-    ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr,
+    ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr,
 };
 use datafusion::logical_expr::{Expr, GetFieldAccess, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -57,6 +59,26 @@ impl ExprPlanner for PostgresExpressions {
             left,
             right,
         }))
+    }
+
+    fn plan_aggregate(
+        &self,
+        expr: RawAggregateExpr,
+    ) -> EngineResult<PlannerResult<RawAggregateExpr>> {
+        // the engine's counts are unsigned
+        if expr.func.name() != "regr_count" {
+            return Ok(PlannerResult::Original(expr));
+        }
+        let call = Expr::AggregateFunction(AggregateFunction::new_udf(
+            expr.func,
+            expr.args,
+            expr.distinct,
+            expr.filter,
+            expr.order_by,
+            expr.null_treatment,
+        ));
+        let cast = Cast::new_from_field(Box::new(call), cast_field(PgType::INT8));
+        Ok(PlannerResult::Planned(Expr::Cast(cast)))
     }
 
     fn plan_window(&self, expr: RawWindowExpr) -> EngineResult<PlannerResult<RawWindowExpr>> {

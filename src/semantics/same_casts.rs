@@ -134,13 +134,8 @@ impl VisitorMut for Marker {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Cast {
-            expr: inner,
-            data_type,
-            ..
-        } = expr
+        if let Expr::Cast { data_type, .. } = expr
             && self.depth == 0
-            && !matches!(inner.as_ref(), Expr::Value(_))
         {
             let name = ast::Value::SingleQuotedString(data_type.to_string());
             *expr = call(CELL, vec![expr.clone(), Expr::value(name)]);

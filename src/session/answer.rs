@@ -82,7 +82,7 @@ pub fn ends_transaction(parsed: &Parsed) -> bool {
             statement.command,
             Command::Commit(_) | Command::Rollback(_) | Command::RollbackTo(_)
         ),
-        Parsed::Query(_) | Parsed::Relay(_) => false,
+        Parsed::Query(_) | Parsed::Relay(_) | Parsed::Unread { .. } => false,
     }
 }
 
@@ -96,6 +96,7 @@ impl Session {
         match &prepared.parsed {
             Parsed::Empty => Ok(Answer::Empty),
             Parsed::Relay(_) => Ok(Answer::Relay(prepared.clone())),
+            Parsed::Unread { .. } => Err(Error::internal("a statement was not read")),
             Parsed::Query(statement) => self
                 .run_query(statement, prepared, parameters)
                 .await

@@ -70,6 +70,16 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// May statements after it mean something else than before?
+    pub fn changes_settings(&self) -> bool {
+        matches!(
+            self,
+            Command::Set { .. } | Command::Reset(_) | Command::SetConfig(_) | Command::Discard(_)
+        )
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Modes {
     pub isolation: Option<&'static str>,

@@ -198,11 +198,19 @@ impl Session {
         let mut statements = Vec::new();
         let mut characters = 0;
         let mut counted = 0;
+        let mut settled = true;
         for range in crate::plan::lexer::split(sql) {
             characters += sql[counted..range.start].chars().count();
             counted = range.start;
             let shift = |error: Error| shifted(error, characters);
             let text = &sql[range];
+            if !settled {
+                statements.push(Parsed::Unread {
+                    text: text.to_string(),
+                    offset: characters,
+                });
+                continue;
+            }
             if statements::may_be_of_a_source(text)
                 && let Some(relayed) = self.read_relay(text, characters).map_err(shift)?
             {
@@ -210,15 +218,26 @@ impl Session {
                 continue;
             }
             match statements::recognize(text).map_err(shift)? {
-                Some(command) => statements.push(Parsed::Session(SessionStatement {
-                    command,
-                    text: text.to_string(),
-                    offset: characters,
-                })),
+                Some(command) => {
+                    settled = !command.changes_settings();
+                    statements.push(Parsed::Session(SessionStatement {
+                        command,
+                        text: text.to_string(),
+                        offset: characters,
+                    }));
+                }
                 None => statements.extend(self.parse_query(text, characters)?),
             }
         }
         Ok(statements)
+    }
+
+    fn read_now(&mut self, text: &str, offset: usize) -> Result<Parsed> {
+        let mut statements = self.parse(text).map_err(|error| shifted(error, offset))?;
+        for statement in &mut statements {
+            statement.shift(offset);
+        }
+        Ok(statements.pop().unwrap_or(Parsed::Empty))
     }
 
     /// `offset` characters of the message stand before `text`.
@@ -348,8 +367,13 @@ impl Session {
         parsed: Parsed,
         declared: Vec<Option<PgType>>,
     ) -> Result<Arc<Prepared>> {
+        let parsed = match parsed {
+            Parsed::Unread { text, offset } => self.read_now(&text, offset)?,
+            parsed => parsed,
+        };
         let parsed = self.follow(parsed);
         let (parameters, columns, plan) = match &parsed {
+            Parsed::Unread { .. } => return Err(Error::internal("a statement was not read")),
             Parsed::Relay(relayed) => return self.prepare_relay(relayed.clone(), &declared),
             Parsed::Empty => (Vec::new(), None, None),
             Parsed::Session(statement) => {

@@ -86,6 +86,7 @@ impl Session {
             Parsed::Session(statement) => Box::pin(self.command(statement, Bound::default())).await,
             Parsed::Relay(_) => Ok(Answer::Relay(prepared.clone())),
             Parsed::Empty => Ok(Answer::Empty),
+            Parsed::Unread { .. } => Err(Error::internal("a statement was not read")),
         }
     }
 

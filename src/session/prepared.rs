@@ -21,6 +21,28 @@ pub enum Parsed {
     Query(plan::Statement),
     /// Runs on one source as it was written.
     Relay(Arc<Relayed>),
+    /// Comes after a SET in its message, which may change what it means.
+    Unread {
+        text: String,
+        offset: usize,
+    },
+}
+
+impl Parsed {
+    /// So many characters of the message stand before it than it knows of.
+    pub fn shift(&mut self, characters: usize) {
+        match self {
+            Parsed::Empty => {}
+            Parsed::Session(statement) => statement.offset += characters,
+            Parsed::Query(statement) => statement.offset += characters,
+            Parsed::Relay(relayed) => {
+                let mut moved = Relayed::clone(relayed);
+                moved.offset += characters;
+                *relayed = Arc::new(moved);
+            }
+            Parsed::Unread { offset, .. } => *offset += characters,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

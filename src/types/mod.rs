@@ -340,6 +340,11 @@ fn same_carrier(declared: &DataType, actual: &DataType) -> bool {
         (DataType::List(a), DataType::List(b) | DataType::LargeList(b)) => {
             same_carrier(a.data_type(), b.data_type())
         }
+        // a numeric without a scale of its own that has one for now
+        (
+            DataType::Decimal256(precision, scale),
+            DataType::Decimal128(..) | DataType::Decimal256(..),
+        ) if (*precision, *scale) == UNBOUNDED_NUMERIC => true,
         (declared, DataType::Dictionary(_, value)) => same_carrier(declared, value),
         _ => declared == actual,
     }

@@ -1,10 +1,10 @@
 //! Where Postgres wants a boolean, and where it compares without an operator in
 //! the text: AND, OR, CASE and IN (subquery).
 
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::expr::{AggregateFunction, BinaryExpr, Case, InSubquery};
-use datafusion::logical_expr::{Expr, Operator};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 
 use super::Session;
 use crate::error::{Error, SqlState};
@@ -12,7 +12,7 @@ use crate::semantics::casts::{Asked, cast_expr};
 use crate::semantics::functions;
 use crate::semantics::operators;
 use crate::semantics::text_in::Context;
-use crate::semantics::typed::{Known, is_text, type_name};
+use crate::semantics::typed::{Known, is_integer, is_text, type_name};
 use crate::types::PgType;
 
 /// A literal becomes a boolean; 42804 for another type.
@@ -80,7 +80,26 @@ pub(super) fn aggregate(call: &AggregateFunction, schema: &DFSchema) -> EngineRe
     }
 }
 
+/// Numbers of one kind compare without a cast, so NULLIF keeps the first's type.
+pub(super) fn have_own_equality(a: Known, b: Known) -> bool {
+    match (a, b) {
+        (Known::Typed(a), Known::Typed(b)) => a.oid != b.oid && is_integer(a) && is_integer(b),
+        _ => false,
+    }
+}
+
 impl Session {
+    pub(super) fn null_if(&self, left: Expr, right: Expr, schema: &DFSchema) -> EngineResult<Expr> {
+        let context = Some(self.context);
+        let equal = operators::binary(left.clone(), Operator::Eq, right, schema, context)?;
+        let null = ScalarValue::try_from(&left.get_type(schema)?)?;
+        Ok(Expr::Case(Case::new(
+            None,
+            vec![(Box::new(equal), Box::new(Expr::Literal(null, None)))],
+            Some(Box::new(left)),
+        )))
+    }
+
     /// The conditions of a CASE: booleans, or values that are compared as `=`
     /// compares them.
     pub(super) fn conditions(&self, mut case: Case, schema: &DFSchema) -> EngineResult<Case> {

@@ -11,6 +11,20 @@ pub(super) fn is_decimal(expr: &Expr, schema: &DFSchema) -> EngineResult<bool> {
     Ok(expr.get_type(schema)?.is_decimal())
 }
 
+/// The common type of expressions; a literal of the text is not bound by the
+/// modifier that the others have.
+pub(super) fn common<'a>(exprs: impl Iterator<Item = &'a Expr>, known: &[Known]) -> Option<PgType> {
+    let common = typed::common_type(known)?;
+    let open = exprs
+        .zip(known)
+        .any(|(expr, known)| *known == Known::Unknown && text_literal(expr).is_some());
+    Some(if open {
+        PgType::new(common.oid, -1)
+    } else {
+        common
+    })
+}
+
 /// 42804, as for `CASE types text and integer cannot be matched`.
 pub(in crate::semantics) fn mismatch(what: &str, known: &[Known]) -> Error {
     let mut types = known.iter().filter_map(|known| known.pg_type());
@@ -39,6 +53,30 @@ pub(super) fn text_literal(expr: &Expr) -> Option<&str> {
         }
         _ => None,
     }
+}
+
+/// char(n) matches with the spaces at its end, which its carrier has not. A
+/// pattern that takes any end and names no space says the same of both.
+pub(super) fn padded(like: Like, known: Known) -> EngineResult<Like> {
+    let width = match known {
+        Known::Typed(own) if own.oid == PgType::BPCHAR.oid && own.typmod > 4 => own.typmod - 4,
+        _ => return Ok(like),
+    };
+    let same = text_literal(&like.pattern)
+        .is_some_and(|pattern| pattern.ends_with('%') && !pattern.contains([' ', '_', '\\']));
+    if same {
+        return Ok(like);
+    }
+    let width = Expr::Literal(ScalarValue::Int32(Some(width)), None);
+    let padded = functions::call_of(
+        "rpad",
+        vec![PgType::TEXT, PgType::INT4],
+        vec![*like.expr, width],
+    )?;
+    Ok(Like {
+        expr: Box::new(padded),
+        ..like
+    })
 }
 
 /// The engine knows one escape character, the backslash.

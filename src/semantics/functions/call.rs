@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 use super::{Body, Call, Overload, Resolution, Typing, resolve_function};
 use crate::error::{Error, Result};
 use crate::semantics::calendar::Zone;
-use crate::semantics::casts::CastFunction;
+use crate::semantics::casts::{CastFunction, literal};
 use crate::semantics::session_vars::SessionVars;
 use crate::semantics::text_in::Context;
 use crate::semantics::typed::{Known, field_of, typed_literal};
@@ -223,6 +223,12 @@ fn fold(expr: &Expr, options: &Arc<ConfigOptions>) -> Option<Expr> {
         Some(function) => function.returns,
         None => inner.downcast_ref::<CastFunction>()?.to,
     };
+    if let Some(function) = inner.downcast_ref::<ResolvedFunction>()
+        && function.returns == PgType::NUMERIC
+        && let Some(exact) = exact_constant(function, args, options)
+    {
+        return Some(exact);
+    }
     let mut values = Vec::with_capacity(args.len());
     let mut fields = Vec::with_capacity(args.len());
     for arg in args {
@@ -246,6 +252,39 @@ fn fold(expr: &Expr, options: &Arc<ConfigOptions>) -> Option<Expr> {
         ColumnarValue::Array(array) => value::scalar(&array).ok()?,
     };
     Some(typed_literal(value, pg_type))
+}
+
+/// A constant numeric with all its digits, which the carrier of numerics without
+/// a scale would cut.
+fn exact_constant(
+    function: &ResolvedFunction,
+    args: &[Expr],
+    options: &Arc<ConfigOptions>,
+) -> Option<Expr> {
+    let row = args
+        .iter()
+        .map(|arg| match arg {
+            Expr::Literal(value, _) => {
+                let array = value::plain(&value.to_array().ok()?).ok()?;
+                value::read(&array, 0).ok()
+            }
+            _ => None,
+        })
+        .collect::<Option<Vec<Value>>>()?;
+    let call = Call {
+        context: context_of(options),
+        types: &function.arguments,
+        returns: function.returns,
+    };
+    let value = match function.overload.body {
+        Body::Strict(_) if row.iter().any(Value::is_null) => return None,
+        Body::Strict(body) | Body::Nullable(body) => body(&call, &row).ok()?,
+        _ => return None,
+    };
+    match value {
+        Value::Numeric(_) => literal(value, PgType::NUMERIC).ok(),
+        _ => None,
+    }
 }
 
 /// Runs `body` once a row; once in all if every argument is a scalar.

@@ -32,7 +32,7 @@ use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, Volatility};
 
 use super::text_in::Context;
-use super::typed::Known;
+use super::typed::{Known, field_of, typed_literal};
 use super::value::Value;
 use crate::error::Result;
 use crate::types::PgType;
@@ -152,6 +152,16 @@ pub(super) const fn vector(
 
 /// The call that a resolution stands for; constants are computed at once.
 pub(super) fn call(resolution: Resolution, args: Vec<Expr>) -> EngineResult<Expr> {
+    let null = |arg: &Expr| matches!(arg, Expr::Literal(value, _) if value.is_null());
+    if !matches!(resolution.overload.body, Body::Nullable(_)) && args.iter().any(null) {
+        let typing = Typing {
+            types: &resolution.arguments,
+            literals: &[],
+        };
+        let returns = resolution.overload.return_type(&typing);
+        let null = ScalarValue::try_from(field_of(returns, "").data_type())?;
+        return Ok(typed_literal(null, returns));
+    }
     if let Body::Engine(body) = resolution.overload.body {
         return body(&resolution.arguments, args);
     }

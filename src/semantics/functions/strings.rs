@@ -175,7 +175,10 @@ pub(super) const FUNCTIONS: &[Overload] = &[
     }),
     strict("concat", &[ANY], TEXT, |call, row| {
         Ok(Value::Text(
-            row.iter().filter_map(|value| output(call, value)).collect(),
+            row.iter()
+                .enumerate()
+                .filter_map(|(index, value)| output(call, index, value))
+                .collect(),
         ))
     })
     .nullable()
@@ -184,7 +187,8 @@ pub(super) const FUNCTIONS: &[Overload] = &[
         [Value::Text(separator), rest @ ..] => {
             let parts: Vec<String> = rest
                 .iter()
-                .filter_map(|value| output(call, value))
+                .enumerate()
+                .filter_map(|(index, value)| output(call, index + 1, value))
                 .collect();
             Ok(Value::Text(parts.join(separator)))
         }
@@ -235,9 +239,18 @@ fn length(_: &[PgType], args: Vec<Expr>) -> EngineResult<Expr> {
 }
 
 /// What functions that take any type print: as clients see it, so t and f.
-fn output(call: &Call<'_>, value: &Value) -> Option<String> {
+fn output(call: &Call<'_>, index: usize, value: &Value) -> Option<String> {
     match value {
         Value::Bool(value) => Some(if *value { "t" } else { "f" }.into()),
+        // char(n) prints its padding, which its carrier has not
+        Value::Text(text) => {
+            let own = call
+                .types
+                .get(index)
+                .filter(|own| own.oid == PgType::BPCHAR.oid);
+            let width = own.map_or(0, |own| usize::try_from(own.typmod - 4).unwrap_or(0));
+            Some(format!("{text:<width$}"))
+        }
         other => text_out::text(other, call.context.zone),
     }
 }

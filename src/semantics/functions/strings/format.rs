@@ -41,7 +41,8 @@ pub(super) fn format(call: &Call<'_>, row: &[Value]) -> Result<Value> {
         let value = values
             .get(at)
             .ok_or_else(|| wrong("too few arguments for format()"))?;
-        let text = output(call, value);
+        // the format itself is the first argument
+        let text = output(call, at + 1, value);
         let text = match (kind, text) {
             ('s', text) => text.unwrap_or_default(),
             ('I', Some(text)) => quote_identifier(&text),
