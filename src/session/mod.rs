@@ -17,6 +17,7 @@ mod settings;
 mod statements;
 mod transaction;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,14 @@ pub struct Identity {
     pub grants: Arc<Grants>,
 }
 
+/// search_path as it was read last, of which settings and which catalog.
+struct KnownPath {
+    version: u64,
+    catalog: Arc<Catalog>,
+    path: Arc<[String]>,
+    epoch: u64,
+}
+
 pub struct Session {
     identity: Identity,
     engine: EngineSession,
@@ -78,8 +87,7 @@ pub struct Session {
     /// The source of the statement that was relayed last.
     last_source: Option<SourceName>,
     statement_start: DateTime<Utc>,
-    /// search_path as it was read last, of which settings and which catalog.
-    path: Option<(u64, Arc<Catalog>, Arc<[String]>)>,
+    path: Option<KnownPath>,
     notices: Vec<Notice>,
 }
 
@@ -148,25 +156,26 @@ impl Session {
 
     /// How long a statement may run; None: for ever.
     pub fn statement_timeout(&self) -> Option<Duration> {
-        self.settings.duration("statement_timeout")
+        self.settings.quick().statement_timeout
     }
 
     /// How long the client may say nothing, as its transaction status allows.
     pub fn idle_timeout(&self) -> Option<(Duration, Error)> {
-        let (name, code, message) = match self.status() {
+        let quick = self.settings.quick();
+        let (limit, code, message) = match self.status() {
             Status::Idle => (
-                "idle_session_timeout",
+                quick.idle_session_timeout?,
                 "57P05",
                 "terminating connection due to idle-session timeout",
             ),
             _ => (
-                "idle_in_transaction_session_timeout",
+                quick.idle_in_transaction_timeout?,
                 "25P03",
                 "terminating connection due to idle-in-transaction timeout",
             ),
         };
         let state = SqlState::from_code(code).unwrap_or(SqlState::ADMIN_SHUTDOWN);
-        Some((self.settings.duration(name)?, Error::new(state, message)))
+        Some((limit, Error::new(state, message)))
     }
 
     pub fn take_notices(&mut self) -> Vec<Notice> {
@@ -274,17 +283,31 @@ impl Session {
     /// `public` stands for every source's schema where none is called so: a
     /// client that has set no path finds all tables by their bare names.
     fn search_path(&mut self) -> Arc<[String]> {
+        self.names().1.clone()
+    }
+
+    /// The catalog as it is now, the search_path over it, and a number that is
+    /// another one wherever they are others.
+    fn names(&mut self) -> (Arc<Catalog>, Arc<[String]>, u64) {
         let catalog = self.engine.engine().catalog();
         let version = self.settings.version();
-        if let Some((known_version, known, path)) = &self.path
-            && *known_version == version
-            && Arc::ptr_eq(known, &catalog)
+        if let Some(known) = &self.path
+            && known.version == version
+            && Arc::ptr_eq(&known.catalog, &catalog)
         {
-            return path.clone();
+            return (catalog, known.path.clone(), known.epoch);
         }
         let path = self.expanded_path(&catalog);
-        self.path = Some((version, catalog, path.clone()));
-        path
+        let mut hasher = DefaultHasher::new();
+        (catalog.version, &self.identity.database, &path).hash(&mut hasher);
+        let epoch = hasher.finish();
+        self.path = Some(KnownPath {
+            version,
+            catalog: catalog.clone(),
+            path: path.clone(),
+            epoch,
+        });
+        (catalog, path, epoch)
     }
 
     fn expanded_path(&mut self, catalog: &Catalog) -> Arc<[String]> {

@@ -8,8 +8,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::commands::Hold;
 use super::cursor::RowCursor;
-use super::prepared::{Parsed, Prepared};
-use super::relay::Relayed;
+use super::prepared::Prepared;
 use crate::error::{Error, Result, SqlState};
 
 /// How values travel: the protocol's format codes.
@@ -41,17 +40,10 @@ pub struct Portal {
 }
 
 impl Portal {
-    /// A cursor that a source holds.
-    pub fn declared(relayed: Arc<Relayed>, hold: Hold, depth: usize) -> Self {
+    /// A cursor that a source holds: what this statement declared.
+    pub fn declared(prepared: Arc<Prepared>, hold: Hold, depth: usize) -> Self {
         Portal {
-            prepared: Arc::new(Prepared {
-                parsed: Parsed::Relay(relayed),
-                parameters: Vec::new(),
-                columns: None,
-                plan: None,
-                relay: None,
-                reason: String::new(),
-            }),
+            prepared,
             parameters: Vec::new(),
             formats: Vec::new(),
             progress: Progress::Finished,

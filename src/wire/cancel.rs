@@ -79,9 +79,9 @@ impl CancelHandle {
 
     /// A statement starts: cancel requests mean it from now on.
     pub fn start(&self) -> CancellationToken {
-        let token = CancellationToken::new();
-        *lock(&self.slot.running) = Some(token.clone());
-        token
+        lock(&self.slot.running)
+            .get_or_insert_with(CancellationToken::new)
+            .clone()
     }
 
     /// The statement ended: cancel requests mean nothing.

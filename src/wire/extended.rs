@@ -17,6 +17,14 @@ pub async fn handle(connection: &mut Connection, message: Frontend) -> Result<()
         Frontend::Parse(parse) => self::parse(connection, parse).await,
         Frontend::Bind(bind) => self::bind(connection, bind).await,
         Frontend::Describe(target) => describe(connection, target).await,
+        Frontend::Execute { portal, max_rows }
+            if connection.session.portal(&portal)?.prepared.relay.is_some() =>
+        {
+            // reported with its batch
+            let prepared = connection.session.portal(&portal)?.prepared.clone();
+            connection.session.check_not_failed(&prepared.parsed)?;
+            relay::execute(connection, &prepared, &portal, max_rows)
+        }
         Frontend::Execute { portal, max_rows } => {
             let mut report = Report::new(&connection.session);
             let result = execute(connection, &portal, max_rows, &mut report).await;
@@ -220,10 +228,6 @@ async fn execute(
     max_rows: i32,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let prepared = connection.session.portal(name)?.prepared.clone();
-    if prepared.relay.is_some() {
-        return relay::execute(connection, &prepared, name, max_rows);
-    }
     relay::settle_before(connection, None).await?;
     let guard = connection.guard();
     let Connection {

@@ -11,6 +11,7 @@ mod read;
 mod settings;
 mod transaction;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -94,6 +95,16 @@ impl Relays {
             source: self.temporary_at.as_ref(),
             names: &self.temporary,
         }
+    }
+
+    /// Another number where other temporary relations are known; 0: none.
+    fn epoch(&self) -> u64 {
+        if self.temporary.is_empty() {
+            return 0;
+        }
+        let mut hasher = DefaultHasher::new();
+        (&self.temporary_at, &self.temporary).hash(&mut hasher);
+        hasher.finish()
     }
 
     fn forget_temporary(&mut self) {
@@ -284,7 +295,10 @@ impl Session {
     }
 
     /// A relayed statement ended well: what it did to the session's own names.
-    pub fn relayed(&mut self, relayed: &Arc<Relayed>) {
+    pub fn relayed(&mut self, prepared: &Arc<Prepared>) {
+        let Some(RelayPrepared { relayed, .. }) = &prepared.relay else {
+            return;
+        };
         if !relayed.temporary.is_empty() {
             if self.relays.temporary_at.as_ref() != Some(&relayed.source) {
                 self.relays.forget_temporary();
@@ -303,7 +317,7 @@ impl Session {
                     plan::relay::Hold::Transaction => Hold::Transaction,
                     plan::relay::Hold::Session => Hold::Session,
                 };
-                let portal = Portal::declared(relayed.clone(), hold, self.transaction.depth());
+                let portal = Portal::declared(prepared.clone(), hold, self.transaction.depth());
                 self.portals.remove(name);
                 // a name in use would have been refused by the source
                 let _ = self.portals.put(name, portal);

@@ -1,12 +1,10 @@
 //! Which statements go to a source as they are: by the names in their text, by
 //! `SET narrows.source`, or because what they run is there already.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::{RelayPrepared, Relayed};
-use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::names::SourceName;
 use crate::plan::lexer::Lexer;
@@ -14,6 +12,7 @@ use crate::plan::relay::{Effects, Kind, Names, Reading, Rewritten, classify};
 use crate::session::Session;
 use crate::session::commands::Command;
 use crate::session::prepared::{Parsed, Prepared, SessionStatement};
+use crate::session::settings::RouteChoice;
 use crate::types::PgType;
 
 impl Session {
@@ -23,17 +22,17 @@ impl Session {
         text: &str,
         offset: usize,
     ) -> Result<Option<Parsed>> {
-        if let Some(source) = self.verbatim_source() {
+        let quick = self.settings.quick();
+        let route = quick.route;
+        if let Some(source) = quick.source.clone() {
             return self.verbatim(source, text, offset).map(Some);
         }
-        let route = self.settings.text("narrows.route");
-        if route == "engine" {
+        if route == RouteChoice::Engine {
             self.route_reason = "narrows.route is engine".into();
             return Ok(None);
         }
-        let catalog = self.engine.engine().catalog();
-        let path = self.search_path();
-        let epoch = self.epoch(&catalog, &path);
+        let (catalog, path, epoch) = self.names();
+        let epoch = epoch ^ self.relays.epoch();
         let names = Names {
             catalog: &catalog,
             search_path: &path,
@@ -61,7 +60,7 @@ impl Session {
                 }))))
             }
             Reading::Engine(reason) => {
-                if route == "relay" && reason.is_federated() {
+                if route == RouteChoice::Relay && reason.is_federated() {
                     return Err(Error::unsupported("the statement cannot be relayed")
                         .with_detail(format!("{reason}."))
                         .with_hint("narrows.route is relay; set it to auto."));
@@ -70,19 +69,6 @@ impl Session {
                 Ok(None)
             }
         }
-    }
-
-    /// Differs wherever names may mean something else.
-    fn epoch(&self, catalog: &Arc<Catalog>, path: &Arc<[String]>) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (catalog.version, &self.identity.database, path).hash(&mut hasher);
-        self.relays.temporary().names.hash(&mut hasher);
-        hasher.finish()
-    }
-
-    fn verbatim_source(&self) -> Option<SourceName> {
-        let name = self.settings.show("narrows.source").unwrap_or_default();
-        (!name.is_empty()).then(|| SourceName::new(name))
     }
 
     /// Sent as it is: names mean what they mean at the source.

@@ -136,7 +136,9 @@ impl Session {
             ("search_path".to_string(), quoted.join(", ")),
             (
                 "application_name".to_string(),
-                format!("narrows:{}:{}", self.identity.user, self.identity.pid),
+                // the same for all of a user's sessions: another for each would cost a
+                // statement whenever a connection changes hands
+                format!("narrows:{}", self.identity.user),
             ),
         ];
         for setting in ALWAYS {

@@ -21,6 +21,10 @@ impl Session {
             "BEGIN ISOLATION LEVEL {} {access}, {deferrable}",
             self.settings.text("transaction_isolation")
         );
+        text.push_str(&format!(
+            ";SET LOCAL application_name = '{}'",
+            format!("narrows:{}:{}", self.identity.user, self.identity.pid).replace('\'', "''")
+        ));
         for constraints in &self.transaction.constraints {
             text.push(';');
             text.push_str(constraints);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result, SqlState};
+use crate::names::SourceName;
 use crate::types::text::{ByteaOutput, IntervalStyle, OutputStyle, Zone};
 
 pub use table::SERVER_VERSION;
@@ -36,6 +37,27 @@ pub struct Settings {
     /// What the client was told last, and whether anything changed since.
     reported: Vec<(&'static str, String)>,
     unreported: bool,
+    quick: Quick,
+}
+
+/// What is asked for every statement, read when it changes.
+#[derive(Debug, Clone, Default)]
+pub struct Quick {
+    pub statement_timeout: Option<Duration>,
+    pub idle_session_timeout: Option<Duration>,
+    pub idle_in_transaction_timeout: Option<Duration>,
+    pub route: RouteChoice,
+    /// narrows.source
+    pub source: Option<SourceName>,
+}
+
+/// narrows.route
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RouteChoice {
+    #[default]
+    Auto,
+    Relay,
+    Engine,
 }
 
 /// How long a new value lasts.
@@ -65,7 +87,9 @@ impl Settings {
             path: None,
             reported: Vec::new(),
             unreported: false,
+            quick: Quick::default(),
         };
+        settings.quick = settings.read_quick();
         settings.reported = settings.reported_values();
         settings
     }
@@ -321,8 +345,28 @@ impl Settings {
             .collect()
     }
 
+    pub fn quick(&self) -> &Quick {
+        &self.quick
+    }
+
+    fn read_quick(&self) -> Quick {
+        let source = self.text("narrows.source");
+        Quick {
+            statement_timeout: self.duration("statement_timeout"),
+            idle_session_timeout: self.duration("idle_session_timeout"),
+            idle_in_transaction_timeout: self.duration("idle_in_transaction_session_timeout"),
+            route: match self.text("narrows.route").as_str() {
+                "relay" => RouteChoice::Relay,
+                "engine" => RouteChoice::Engine,
+                _ => RouteChoice::Auto,
+            },
+            source: (!source.is_empty()).then(|| SourceName::new(&source)),
+        }
+    }
+
     fn changed(&mut self) {
         self.version += 1;
+        self.quick = self.read_quick();
         self.shown = None;
         self.style = None;
         self.path = None;

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
+
 use super::pump;
 use super::replies::{BOUND, CLOSED, DESCRIBED, EXECUTED, PARSED, Replies};
 use crate::error::{Error, Result};
@@ -88,7 +90,7 @@ pub fn execute(
     max_rows: i32,
 ) -> Result<(), Failure> {
     let relay = relay_of(prepared)?;
-    connection.relay.executed.push(relay.relayed.clone());
+    connection.relay.executed.push(prepared.clone());
     let (attached, replies) = parts(connection, &relay.relayed)?;
     // zero and less: all
     let most = u32::try_from(max_rows).unwrap_or(0);
@@ -143,8 +145,8 @@ pub async fn sync(connection: &mut Connection) -> Result<(), Failure> {
     }
     let executed = std::mem::take(&mut connection.relay.executed);
     if result.is_ok() && !undo {
-        for relayed in executed {
-            connection.session.relayed(&relayed);
+        for prepared in executed {
+            connection.session.relayed(&prepared);
         }
     }
     result
@@ -176,7 +178,10 @@ async fn attach(connection: &mut Connection, relayed: &Arc<Relayed>) -> Result<(
     let Connection {
         channel, session, ..
     } = connection;
-    guard.run(channel, session.attach(relayed)).await
+    match session.attach(relayed).now_or_never() {
+        Some(attached) => Ok(attached?),
+        None => guard.run(channel, session.attach(relayed)).await,
+    }
 }
 
 /// The statement is known to the connection that it is used on now; its name there.

@@ -11,7 +11,7 @@ use super::copy_in;
 use super::replies::Replies;
 use crate::error::{Error, SqlState};
 use crate::names::SourceName;
-use crate::session::Relayed;
+use crate::session::{Prepared, Relayed};
 use crate::sources::postgres::relay::{Frame, Lease, Report as SourceReport};
 use crate::wire::backend::Severity;
 use crate::wire::channel::Channel;
@@ -32,7 +32,7 @@ pub struct Pipeline {
     pub source: Option<SourceName>,
     pub replies: Replies,
     /// Statements that ran in this batch.
-    pub executed: Vec<Arc<Relayed>>,
+    pub executed: Vec<Arc<Prepared>>,
 }
 
 /// Waits until the source has answered everything, and hands it on.

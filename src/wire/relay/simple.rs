@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
+
 use super::pump;
 use super::replies::{BOUND, EXECUTED, PARSED};
 use crate::error::Error;
@@ -30,7 +32,10 @@ pub async fn run(
     let Connection {
         channel, session, ..
     } = connection;
-    guard.run(channel, session.attach(relayed)).await?;
+    match session.attach(relayed).now_or_never() {
+        Some(attached) => attached?,
+        None => guard.run(channel, session.attach(relayed)).await?,
+    }
     if session.prepare_what_runs(relayed)? == Ensured::Sent {
         connection.relay.replies.push_ready(Some(relayed));
     }
@@ -58,7 +63,7 @@ pub async fn run(
     connection.relay.source = Some(relayed.source.clone());
     let result = pump::settle(connection, guard, report).await;
     if result.is_ok() {
-        connection.session.relayed(relayed);
+        connection.session.relayed(prepared);
     }
     result
 }
