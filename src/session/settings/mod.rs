@@ -1,6 +1,7 @@
 //! One session's settings: defaults, what the client set, what lasts for the
 //! transaction alone. Called by the session's statements; knows nothing of SQL.
 
+mod quick;
 mod table;
 mod values;
 
@@ -9,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result, SqlState};
-use crate::names::SourceName;
 use crate::types::text::{ByteaOutput, IntervalStyle, OutputStyle, Zone};
 
+pub use quick::{Quick, RouteChoice};
 pub use table::SERVER_VERSION;
 use table::{Access, TABLE, definition};
 pub use values::boolean;
@@ -38,26 +39,6 @@ pub struct Settings {
     reported: Vec<(&'static str, String)>,
     unreported: bool,
     quick: Quick,
-}
-
-/// What is asked for every statement, read when it changes.
-#[derive(Debug, Clone, Default)]
-pub struct Quick {
-    pub statement_timeout: Option<Duration>,
-    pub idle_session_timeout: Option<Duration>,
-    pub idle_in_transaction_timeout: Option<Duration>,
-    pub route: RouteChoice,
-    /// narrows.source
-    pub source: Option<SourceName>,
-}
-
-/// narrows.route
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RouteChoice {
-    #[default]
-    Auto,
-    Relay,
-    Engine,
 }
 
 /// How long a new value lasts.
@@ -347,21 +328,6 @@ impl Settings {
 
     pub fn quick(&self) -> &Quick {
         &self.quick
-    }
-
-    fn read_quick(&self) -> Quick {
-        let source = self.text("narrows.source");
-        Quick {
-            statement_timeout: self.duration("statement_timeout"),
-            idle_session_timeout: self.duration("idle_session_timeout"),
-            idle_in_transaction_timeout: self.duration("idle_in_transaction_session_timeout"),
-            route: match self.text("narrows.route").as_str() {
-                "relay" => RouteChoice::Relay,
-                "engine" => RouteChoice::Engine,
-                _ => RouteChoice::Auto,
-            },
-            source: (!source.is_empty()).then(|| SourceName::new(&source)),
-        }
     }
 
     fn changed(&mut self) {
