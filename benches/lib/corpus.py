@@ -2,6 +2,7 @@
 database that its statements can be asked in. Nothing of them is kept here."""
 
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -44,8 +45,11 @@ def find(named, major):
 
 def fetch(target, major):
     """Debian's source package; of it, the SQL and the data."""
-    suite = next(line.split("=")[1].strip().strip('"') for line in open("/etc/os-release")
-                 if line.startswith("VERSION_CODENAME="))
+    if not peers.has_apt():
+        sys.exit("there is no Debian apt-get to fetch the tests with: --corpus DIR says where "
+                 f"src/test/regress of Postgres {major} is")
+    release = pathlib.Path("/etc/os-release").read_text()
+    suite = re.search(r'^VERSION_CODENAME="?(\w+)', release, re.MULTILINE)[1]
     print(f"fetching the tests of Postgres {major} from Debian {suite}", file=sys.stderr)
     work, apt = peers.private_apt(suite, "deb-src")
     subprocess.run([*apt, "source", "--download-only", f"postgresql-{major}"], check=True,

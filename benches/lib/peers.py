@@ -30,7 +30,7 @@ def pgbouncer(named, folder):
     for the user that it is run by."""
     if named:
         command = [str(pathlib.Path(named).resolve())]
-    elif shutil.which("apt-get") and pathlib.Path(KEYRING).exists():
+    elif has_apt():
         command = unpacked(readable_copy(download(), folder))
     elif shutil.which("pgbouncer"):
         command = [shutil.which("pgbouncer")]
@@ -39,6 +39,10 @@ def pgbouncer(named, folder):
                  "--pgbouncer BINARY, or --peers direct,narrows")
     answer = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
     return command, answer.stdout.split("\n")[0].strip()
+
+
+def has_apt():
+    return bool(shutil.which("apt-get")) and pathlib.Path(KEYRING).exists()
 
 
 def download():

@@ -24,7 +24,7 @@ TOKEN = re.compile(r"""
 """, re.VERBOSE)
 FROM_STDIN = re.compile(r"^\\?copy\b.*\bfrom\s+(stdin|pstdin)\b", re.IGNORECASE | re.DOTALL)
 # :name and :'name', but not a cast, an array's slice or an operator.
-VARIABLE = re.compile(r"""(?<![:\w\]\[])(?::['"]\w+['"]|:[A-Za-z_]\w*)(?!\w*[:\]])""")
+VARIABLE = re.compile(r"""(?<![:\w\]\[])(?::['"]\w+['"]|:[A-Za-z_]\w*)""")
 STRINGS = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$""", re.DOTALL)
 COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -56,6 +56,13 @@ def has_variable(sql):
     bare = STRINGS.sub(lambda found: found[0] if sql[found.start() - 1:found.start()] == ":"
                        else "''", COMMENTS.sub(" ", sql))
     return bool(VARIABLE.search(bare))
+
+
+def names(sql):
+    """Every word outside of comments and literals, as Postgres folds it."""
+    bare = STRINGS.sub(lambda found: found[0] if found[0][0] == '"' else " ",
+                       COMMENTS.sub(" ", sql))
+    return set(re.findall(r"\w+", bare.lower()))
 
 
 def split(text):
