@@ -1,5 +1,6 @@
 //! The views of information_schema (chapter 37 of the Postgres manual). Those that
-//! are not listed are empty: sources tell of no sequences, triggers or domains.
+//! are not listed are empty: sources tell of no sequences and triggers, and what they
+//! tell of their types is in pg_type.
 
 mod columns;
 mod keys;
