@@ -112,6 +112,12 @@ impl Connection {
         match handled {
             Ok(()) => Ok(()),
             Err(failure) => {
+                // answers keep the order of their messages
+                let failure = match relay::settle_before(self, None).await {
+                    Err(earlier @ Failure::Told(_)) => earlier,
+                    Err(Failure::Closed) => return Err(Failure::Closed),
+                    _ => failure,
+                };
                 self.refused(failure).await?;
                 if extended {
                     // clients that sent Flush, not Sync, wait for it
@@ -124,7 +130,14 @@ impl Connection {
     }
 
     async fn query(&mut self, sql: &str) -> Result<(), Failure> {
-        let mut result = simple::run(self, sql).await;
+        // messages that no Sync ended are ended by a Query as well
+        let mut result = match self.session.unsynced().is_empty() {
+            true => Ok(()),
+            false => relay::sync(self).await,
+        };
+        if result.is_ok() {
+            result = simple::run(self, sql).await;
+        }
         if result.is_ok() {
             result = self.session.end_implicit().await.map_err(Failure::from);
         }

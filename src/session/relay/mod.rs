@@ -285,11 +285,6 @@ impl Session {
         }
     }
 
-    /// Is the transaction that of one message alone?
-    pub fn in_implicit(&self) -> bool {
-        matches!(self.transaction.state, State::Implicit(_))
-    }
-
     /// A connection that broke is forgotten; the source cancels what it ran.
     pub fn detach(&mut self, name: &SourceName) {
         if self.relays.temporary_at.as_ref() == Some(name) {

@@ -11,7 +11,7 @@ use super::replies::{BOUND, CLOSED, DESCRIBED, EXECUTED, PARSED, Replies};
 use crate::error::{Error, Result};
 use crate::names::SourceName;
 use crate::plan::Route;
-use crate::session::{Attached, Batch, Prepared, RelayPrepared, Relayed};
+use crate::session::{Attached, Batch, Prepared, RelayPrepared, Relayed, Status};
 use crate::wire::connection::Connection;
 use crate::wire::frontend::{Bind, Target};
 use crate::wire::guard::Failure;
@@ -119,7 +119,7 @@ const NO_PORTAL: &str = "narrows: the statements before this one are undone";
 /// The end of a batch: every source that had a part in it says how it ended.
 pub async fn sync(connection: &mut Connection) -> Result<(), Failure> {
     // a batch that failed here must not last there
-    let undo = connection.skipping && connection.session.in_implicit();
+    let undo = connection.skipping && connection.session.status() == Status::Idle;
     let mut result = Ok(());
     for source in connection.session.unsynced() {
         settle_before(connection, Some(&source)).await?;

@@ -201,7 +201,11 @@ impl Pump<'_> {
                     other => return other,
                 }
             }
-            b'Z' => self.replies.came(b'Z'),
+            b'Z' => {
+                // whatever stood before it has no answer any more
+                self.replies.failed();
+                self.replies.came(b'Z');
+            }
             kind => self.reply(kind, frame),
         }
         Ok(())
