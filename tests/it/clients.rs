@@ -17,6 +17,24 @@ fn psycopg() {
     check(|environment| program(&environment.python, "psycopg_client.py"));
 }
 
+/// Over statements that go to a writable source as they are.
+#[test]
+fn psycopg_relayed() {
+    let Some(environment) = environment() else {
+        return;
+    };
+    let fixture = fixture(&environment);
+    let mut command = program(&environment.python, "psycopg_relay.py");
+    command
+        .env("PGHOST", fixture.address.ip().to_string())
+        .env("PGPORT", fixture.address.port().to_string())
+        .env("PGUSER", "clerk")
+        .env("PGPASSWORD", PASSWORD)
+        .env("PGDATABASE", DATABASE)
+        .env("PGCONNECT_TIMEOUT", "20");
+    assert_eq!(run(&mut command).trim(), "relayed");
+}
+
 #[test]
 fn pgjdbc() {
     check(|environment| {
