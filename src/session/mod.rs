@@ -394,10 +394,10 @@ impl Session {
             Parsed::Unread { text, offset } => self.read_now(&text, offset)?,
             parsed => parsed,
         };
-        let parsed = self.follow(parsed);
+        let parsed = self.follow(parsed)?;
         let (parameters, columns, plan) = match &parsed {
             Parsed::Unread { .. } => return Err(Error::internal("a statement was not read")),
-            Parsed::Relay(relayed) => return self.prepare_relay(relayed.clone(), &declared),
+            Parsed::Relay(relayed) => return Ok(self.prepare_relay(relayed.clone(), &declared)),
             Parsed::Empty => (Vec::new(), None, None),
             Parsed::Session(statement) => {
                 let parameters = self.command_parameters(statement, declared).await?;

@@ -13,7 +13,7 @@ mod settings;
 mod transaction;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Mutex;
 
@@ -352,7 +352,8 @@ pub struct RelayPrepared {
     pub relayed: Arc<Relayed>,
     /// The types that the client gave; 0: left open.
     pub oids: Vec<u32>,
-    pub statement: Arc<Statement>,
+    /// Made when a name is needed for it: most statements run once.
+    statement: OnceLock<Arc<Statement>>,
 }
 
 impl Session {
@@ -373,20 +374,18 @@ impl Session {
     }
 
     /// The statement under the settings that the session has now.
-    pub fn statement(&self, prepared: &RelayPrepared) -> Result<Arc<Statement>> {
+    pub fn statement(&mut self, prepared: &RelayPrepared) -> Result<Arc<Statement>> {
         let name = &prepared.relayed.source;
-        let settings = self
-            .relays
-            .attached
-            .iter()
-            .find(|attached| attached.source == *name)
-            .map(|attached| &attached.settings);
-        match settings {
-            Some(settings) if !prepared.statement.fits(settings) => {
-                let pool = self.postgres(name)?.relay();
-                Ok(pool.statement(prepared.relayed.text.text(), &prepared.oids, settings))
-            }
-            _ => Ok(prepared.statement.clone()),
+        let settings = self.upstream_settings(name)?;
+        if let Some(known) = prepared.statement.get()
+            && known.fits(&settings)
+        {
+            return Ok(known.clone());
         }
+        let pool = self.postgres(name)?.relay();
+        let statement = pool.statement(prepared.relayed.text.text(), &prepared.oids, &settings);
+        // of two settings the first is remembered; the other is found by its text
+        let _ = prepared.statement.set(statement.clone());
+        Ok(statement)
     }
 }

@@ -2,7 +2,7 @@
 //! `SET narrows.source`, or because what they run is there already.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{RelayPrepared, Relayed};
 use crate::error::{Error, Result};
@@ -94,20 +94,20 @@ impl Session {
 
     /// A statement of the session that is about something at a source: a cursor
     /// that was declared there, a statement that was prepared for it.
-    pub(in crate::session) fn follow(&self, parsed: Parsed) -> Parsed {
+    pub(in crate::session) fn follow(&mut self, parsed: Parsed) -> Result<Parsed> {
         let Parsed::Session(statement) = &parsed else {
-            return parsed;
+            return Ok(parsed);
         };
         let relayed = match &statement.command {
             Command::Fetch { cursor, .. } => self.follow_cursor(cursor, statement),
             Command::Close(Some(cursor)) => self.follow_cursor(cursor, statement),
-            Command::Execute { name, .. } => self.follow_prepared(name, statement),
+            Command::Execute { name, .. } => self.follow_prepared(name, statement)?,
             _ => None,
         };
-        match relayed {
+        Ok(match relayed {
             Some(relayed) => Parsed::Relay(Arc::new(relayed)),
             None => parsed,
-        }
+        })
     }
 
     fn follow_cursor(&self, name: &str, statement: &SessionStatement) -> Option<Relayed> {
@@ -128,42 +128,44 @@ impl Session {
         })
     }
 
-    fn follow_prepared(&self, name: &str, statement: &SessionStatement) -> Option<Relayed> {
-        let prepared = self.prepared.get(name).ok()?;
-        let RelayPrepared {
-            relayed,
-            statement: there,
-            ..
-        } = prepared.relay.as_ref()?;
+    fn follow_prepared(
+        &mut self,
+        name: &str,
+        statement: &SessionStatement,
+    ) -> Result<Option<Relayed>> {
+        let Ok(prepared) = self.prepared.get(name) else {
+            return Ok(None);
+        };
+        let Some(relay) = &prepared.relay else {
+            return Ok(None);
+        };
+        let there = self.statement(relay)?;
         let arguments = arguments(&statement.text)
             .and_then(|range| statement.text.get(range))
             .unwrap_or_default();
-        Some(Relayed {
-            source: relayed.source.clone(),
+        Ok(Some(Relayed {
+            source: relay.relayed.source.clone(),
             text: Rewritten::unchanged(&format!("EXECUTE {}{arguments}", there.name())),
-            kind: relayed.kind.clone(),
-            effects: relayed.effects,
+            kind: relay.relayed.kind.clone(),
+            effects: relay.relayed.effects,
             offset: statement.offset,
             runs: Some(prepared.clone()),
             closes: None,
             single: false,
             temporary: Vec::new(),
-        })
+        }))
     }
 
     pub(in crate::session) fn prepare_relay(
-        &mut self,
+        &self,
         relayed: Arc<Relayed>,
         declared: &[Option<PgType>],
-    ) -> Result<Arc<Prepared>> {
+    ) -> Arc<Prepared> {
         let oids: Vec<u32> = declared
             .iter()
             .map(|pg_type| pg_type.map_or(0, |pg_type| pg_type.oid))
             .collect();
-        let settings = self.upstream_settings(&relayed.source)?;
-        let pool = self.postgres(&relayed.source)?.relay();
-        let statement = pool.statement(relayed.text.text(), &oids, &settings);
-        Ok(Arc::new(Prepared {
+        Arc::new(Prepared {
             parsed: Parsed::Relay(relayed.clone()),
             parameters: Vec::new(),
             columns: None,
@@ -171,10 +173,10 @@ impl Session {
             relay: Some(RelayPrepared {
                 relayed,
                 oids,
-                statement,
+                statement: OnceLock::new(),
             }),
             reason: String::new(),
-        }))
+        })
     }
 }
 

@@ -25,19 +25,17 @@ pub async fn parse(
 ) -> Result<(), Failure> {
     let relay = relay_of(prepared)?;
     attach(connection, &relay.relayed).await?;
-    let statement = connection.session.statement(relay)?;
-    let (attached, replies) = parts(connection, &relay.relayed)?;
-    match name {
-        "" => {
-            attached.unnamed = Some(relay.relayed.clone());
-            attached
-                .lease()?
-                .parse("", statement.sql(), statement.oids());
-        }
-        _ => {
-            attached.lease()?.prepare(&statement);
-        }
+    if name.is_empty() {
+        let (attached, _) = parts(connection, &relay.relayed)?;
+        attached.unnamed = Some(relay.relayed.clone());
+        let text = relay.relayed.text.text();
+        attached.lease()?.parse("", text, &relay.oids);
+    } else {
+        let statement = connection.session.statement(relay)?;
+        let (attached, _) = parts(connection, &relay.relayed)?;
+        attached.lease()?.prepare(&statement);
     }
+    let (_, replies) = parts(connection, &relay.relayed)?;
     replies.push(PARSED, &relay.relayed);
     Ok(())
 }
@@ -186,18 +184,18 @@ async fn attach(connection: &mut Connection, relayed: &Arc<Relayed>) -> Result<(
 
 /// The statement is known to the connection that it is used on now; its name there.
 fn ready(connection: &mut Connection, relay: &RelayPrepared, name: &str) -> Result<Arc<str>> {
-    let statement = connection.session.statement(relay)?;
-    let (attached, replies) = parts(connection, &relay.relayed)?;
     if !name.is_empty() {
+        let statement = connection.session.statement(relay)?;
+        let (attached, _) = parts(connection, &relay.relayed)?;
         attached.lease()?.ensure(&statement);
         return Ok(statement.name().into());
     }
+    let (attached, replies) = parts(connection, &relay.relayed)?;
     let there = attached.unnamed.as_ref();
     if !there.is_some_and(|there| Arc::ptr_eq(there, &relay.relayed)) {
         attached.unnamed = Some(relay.relayed.clone());
-        attached
-            .lease()?
-            .parse("", statement.sql(), statement.oids());
+        let text = relay.relayed.text.text();
+        attached.lease()?.parse("", text, &relay.oids);
         replies.push_hidden(PARSED);
     }
     Ok("".into())
