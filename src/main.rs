@@ -10,7 +10,7 @@ use narrows::config::Config;
 #[cfg(feature = "demo")]
 use narrows::demo;
 use narrows::error::{Error, Result, SqlState};
-use narrows::execute::Engine;
+use narrows::execute::{Engine, STACK};
 use narrows::metrics;
 use narrows::server;
 
@@ -48,14 +48,18 @@ struct Catalog {
     file: PathBuf,
 }
 
-/// Expressions nest, and planning recurses over them.
-const STACK: usize = 16 * 1024 * 1024;
+/// Threads that move bytes between sockets; half of the cores are the queries'.
+fn wire_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.div_ceil(2)
+}
 
 fn main() -> ExitCode {
     let _log = metrics::log::to_stderr();
     let command = Command::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .worker_threads(wire_threads())
         .thread_stack_size(STACK)
         .build();
     let result = match runtime {

@@ -9,7 +9,7 @@ use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::physical_plan::execute_stream;
 use datafusion::scalar::ScalarValue;
 
-use super::{explain, physical, state};
+use super::{Threads, explain, physical, state};
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
 use crate::error::Result;
@@ -31,6 +31,7 @@ pub struct Engine {
     catalog: Arc<ArcSwap<Catalog>>,
     refreshing: tokio::sync::Mutex<()>,
     readings: plan::relay::Cache,
+    threads: Arc<Threads>,
     /// Functions, rules and limits; sessions copy it and set their own options.
     state: SessionState,
 }
@@ -63,9 +64,10 @@ impl Engine {
             catalog,
             refreshing: tokio::sync::Mutex::default(),
             readings: plan::relay::Cache::default(),
+            threads: Threads::start()?,
             state,
         });
-        tokio::spawn(keep_fresh(Arc::downgrade(&engine)));
+        engine.threads.spawn(keep_fresh(Arc::downgrade(&engine)));
         Ok(engine)
     }
 
@@ -81,6 +83,11 @@ impl Engine {
     /// How statements were read for the relay.
     pub fn readings(&self) -> &plan::relay::Cache {
         &self.readings
+    }
+
+    /// Where its queries are planned and run.
+    pub fn threads(&self) -> &Arc<Threads> {
+        &self.threads
     }
 
     pub fn source(&self, name: &str) -> Option<&Arc<dyn Source>> {
@@ -106,7 +113,8 @@ impl Engine {
     /// In the background: something at the source was defined or dropped.
     pub fn refresh_soon(self: &Arc<Self>, source: &SourceName) {
         let (engine, source) = (self.clone(), source.clone());
-        tokio::spawn(async move { engine.refresh(Some(source.as_str())).await });
+        self.threads
+            .spawn(async move { engine.refresh(Some(source.as_str())).await });
     }
 
     pub fn session(self: &Arc<Self>, vars: SessionVars) -> EngineSession {

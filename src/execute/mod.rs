@@ -6,5 +6,7 @@ mod explain;
 mod fragments;
 mod physical;
 mod state;
+mod threads;
 
 pub use engine::{Engine, EngineSession, Rows};
+pub use threads::{STACK, Threads};

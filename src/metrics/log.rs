@@ -1,10 +1,15 @@
 //! The log on stderr. One line a statement is written, so lines are collected
 //! for a moment and written together; a warning takes everything before it with
 //! it at once. Set up by `main`.
+//!
+//! The line of a statement is written without the subscriber's machinery, which
+//! costs more than relaying a short statement does.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
@@ -15,8 +20,54 @@ const MOMENT: Duration = Duration::from_millis(50);
 /// Bytes that are written without waiting any longer.
 const ENOUGH: usize = 32 * 1024;
 
+/// Where statements' lines go; unset, they go to the subscriber.
+static STATEMENTS: OnceLock<Arc<Lines>> = OnceLock::new();
+
 /// Writes what is left when it is dropped.
 pub struct Log(Arc<Lines>);
+
+/// What the log says of a statement: never its text or values.
+#[derive(Debug)]
+pub struct Statement<'a> {
+    pub user: &'a str,
+    pub pid: i32,
+    pub route: &'a str,
+    pub rows: u64,
+    pub took: Duration,
+    pub sqlstate: &'a str,
+}
+
+impl Statement<'_> {
+    /// One line at info.
+    pub fn log(&self) {
+        if !tracing::enabled!(Level::INFO) {
+            return;
+        }
+        let Statement {
+            user,
+            pid,
+            route,
+            rows,
+            sqlstate,
+            ..
+        } = self;
+        let ms = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX);
+        let Some(lines) = STATEMENTS.get() else {
+            tracing::info!(%user, pid, route, rows, ms, sqlstate, "statement");
+            return;
+        };
+        lines.add(ENOUGH, |out, clock| {
+            clock.write(Utc::now(), out);
+            // a Vec takes everything
+            let _ = out.write_all(b"  INFO statement user=");
+            let _ = out.write_all(user.as_bytes());
+            let _ = writeln!(
+                out,
+                " pid={pid} route=\"{route}\" rows={rows} ms={ms} sqlstate=\"{sqlstate}\""
+            );
+        });
+    }
+}
 
 /// `NARROWS_LOG` is a filter such as `narrows=debug`.
 pub fn to_stderr() -> Log {
@@ -28,11 +79,15 @@ pub fn to_stderr() -> Log {
     let started = std::thread::Builder::new()
         .name("log".into())
         .spawn(move || writer.write_now_and_then());
+    let terminal = io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(Collector(lines.clone()))
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(terminal)
         .init();
+    if !terminal {
+        let _ = STATEMENTS.set(lines.clone());
+    }
     if let Err(error) = started {
         tracing::warn!("the log has no thread of its own: {error}");
     }
@@ -41,20 +96,58 @@ pub fn to_stderr() -> Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        write(&mut self.0.lock());
+        write(&mut self.0.lock().lines);
     }
 }
 
 #[derive(Default)]
 struct Lines {
-    waiting: Mutex<Vec<u8>>,
+    waiting: Mutex<Waiting>,
     arrived: Condvar,
 }
 
+#[derive(Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    clock: Clock,
+}
+
+/// Writes the time; the same second is not worked out twice.
+#[derive(Default)]
+struct Clock {
+    second: i64,
+    text: String,
+}
+
+impl Clock {
+    /// As the subscriber writes it: `2026-01-31T12:30:00.123456Z`.
+    fn write(&mut self, now: DateTime<Utc>, out: &mut Vec<u8>) {
+        if self.second != now.timestamp() || self.text.is_empty() {
+            self.second = now.timestamp();
+            self.text = now.format("%Y-%m-%dT%H:%M:%S").to_string();
+        }
+        out.extend_from_slice(self.text.as_bytes());
+        let _ = write!(out, ".{:06}Z", now.timestamp_subsec_micros().min(999_999));
+    }
+}
+
 impl Lines {
-    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         // what is held is text: a panic elsewhere leaves at worst half a line
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a line; more than `enough` bytes are written at once.
+    fn add(&self, enough: usize, line: impl FnOnce(&mut Vec<u8>, &mut Clock)) {
+        let mut waiting = self.lock();
+        let Waiting { lines, clock } = &mut *waiting;
+        let first = lines.is_empty();
+        line(lines, clock);
+        if lines.len() > enough {
+            write(lines);
+        } else if first {
+            self.arrived.notify_one();
+        }
     }
 
     fn write_now_and_then(&self) {
@@ -62,11 +155,11 @@ impl Lines {
             let waiting = self.lock();
             drop(
                 self.arrived
-                    .wait_while(waiting, |lines| lines.is_empty())
+                    .wait_while(waiting, |waiting| waiting.lines.is_empty())
                     .unwrap_or_else(PoisonError::into_inner),
             );
             std::thread::sleep(MOMENT);
-            write(&mut self.lock());
+            write(&mut self.lock().lines);
         }
     }
 }
@@ -108,18 +201,32 @@ struct Line<'a> {
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut waiting = self.lines.lock();
-        let first = waiting.is_empty();
-        waiting.extend_from_slice(bytes);
-        if waiting.len() > self.enough {
-            write(&mut waiting);
-        } else if first {
-            self.lines.arrived.notify_one();
-        }
+        self.lines
+            .add(self.enough, |lines, _| lines.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_written_with_microseconds() {
+        let mut clock = Clock::default();
+        for (at, expected) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (1_500, "1970-01-01T00:00:00.001500Z"),
+            (86_400_000_007, "1970-01-02T00:00:00.000007Z"),
+        ] {
+            let mut out = Vec::new();
+            let now = DateTime::from_timestamp_micros(at).expect("a time");
+            clock.write(now, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+        }
     }
 }

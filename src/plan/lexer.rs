@@ -74,6 +74,10 @@ impl<'a> Token<'a> {
 /// The statements of a message as byte ranges, comments and blanks around them
 /// left out; semicolons inside parentheses do not separate.
 pub fn split(sql: &str) -> Vec<Range<usize>> {
+    if is_one_piece(sql) {
+        let whole = 0..sql.len();
+        return vec![whole];
+    }
     let mut pieces = Vec::new();
     let mut current: Option<Range<usize>> = None;
     let mut depth = 0usize;
@@ -95,6 +99,16 @@ pub fn split(sql: &str) -> Vec<Range<usize>> {
     }
     pieces.extend(current);
     pieces
+}
+
+/// Nothing in it separates, comments or surrounds.
+fn is_one_piece(sql: &str) -> bool {
+    let bytes = sql.as_bytes();
+    let bare = |byte: Option<&u8>| byte.is_some_and(|byte| !byte.is_ascii_whitespace());
+    bare(bytes.first())
+        && bare(bytes.last())
+        // 0x0b is blank to the lexer alone
+        && !bytes.iter().any(|byte| matches!(byte, b';' | b'-' | b'/' | 0x0b))
 }
 
 #[derive(Debug, Clone)]

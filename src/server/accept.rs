@@ -23,7 +23,7 @@ pub async fn run(service: Arc<Service>, listener: TcpListener, drain: Duration, 
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = service.shutdown.drain.cancelled() => break,
+            () = service.shutdown.draining.cancelled() => break,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -54,7 +54,7 @@ pub async fn run(service: Arc<Service>, listener: TcpListener, drain: Duration, 
         .await
         .is_err()
     {
-        service.shutdown.now.cancel();
+        service.shutdown.now();
         let _ = tokio::time::timeout(close, tasks.wait()).await;
     }
 }
@@ -64,7 +64,7 @@ async fn ended(service: &Service, tasks: &TaskTracker) {
     tokio::select! {
         () = tasks.wait() => {}
         () = async {
-            service.shutdown.now.cancelled().await;
+            service.shutdown.ended.cancelled().await;
             // time to say why
             tokio::time::sleep(Duration::from_secs(2)).await;
         } => {}

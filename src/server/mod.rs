@@ -34,13 +34,12 @@ pub struct Stop(Shutdown);
 impl Stop {
     /// Stop accepting, end idle sessions, let running statements finish for a while.
     pub fn drain(&self) {
-        self.0.drain.cancel();
+        self.0.drain();
     }
 
     /// End everything.
     pub fn now(&self) {
-        self.0.drain.cancel();
-        self.0.now.cancel();
+        self.0.now();
     }
 }
 
@@ -89,14 +88,15 @@ pub async fn serve(config: Arc<Config>, engine: Arc<Engine>) -> Result<Server> {
             "no [[users]] are declared: loopback connections are accepted as any user, without a password"
         );
     }
+    let cancels = Arc::new(CancelRegistry::default());
     Ok(Server {
         service: Arc::new(Service {
             config,
             engine,
             users,
-            cancels: Arc::new(CancelRegistry::default()),
+            shutdown: Shutdown::new(cancels.clone()),
+            cancels,
             tls,
-            shutdown: Shutdown::default(),
         }),
         listener,
         address,

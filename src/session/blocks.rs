@@ -1,5 +1,7 @@
 //! BEGIN, COMMIT, ROLLBACK and their modes. Called by `answer`.
 
+use chrono::Utc;
+
 use super::Session;
 use super::answer::Answer;
 use super::commands::{Chain, Modes};
@@ -125,10 +127,10 @@ impl Session {
         let snapshot = self.settings.snapshot();
         let Some([isolation, read_only, deferrable]) = modes else {
             // statements that follow in the same message have their own transaction
-            self.transaction.begin_implicit(snapshot);
+            self.transaction.begin_implicit(snapshot, Utc::now());
             return Ok(());
         };
-        self.transaction.begin_implicit(snapshot);
+        self.transaction.begin_implicit(snapshot, Utc::now());
         self.transaction.begin_block();
         let local = Scope::Transaction;
         self.settings

@@ -71,6 +71,19 @@ pub enum Command {
 }
 
 impl Command {
+    /// Does a query run in it?
+    pub fn is_of_engine(&self) -> bool {
+        matches!(
+            self,
+            Command::Prepare { .. }
+                | Command::Execute { .. }
+                | Command::Declare { .. }
+                | Command::Fetch { .. }
+                | Command::Refresh(_)
+                | Command::CopyOut { .. }
+        )
+    }
+
     /// May statements after it mean something else than before?
     pub fn changes_settings(&self) -> bool {
         matches!(

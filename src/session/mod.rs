@@ -263,7 +263,15 @@ impl Session {
 
     /// 25P02 for all but the end of a failed transaction.
     pub fn check_not_failed(&self, parsed: &Parsed) -> Result<()> {
-        if self.status() != Status::Failed || answer::ends_transaction(parsed) {
+        match answer::ends_transaction(parsed) {
+            true => Ok(()),
+            false => self.check_in_order(),
+        }
+    }
+
+    /// 25P02 in a failed transaction.
+    pub fn check_in_order(&self) -> Result<()> {
+        if self.status() != Status::Failed {
             return Ok(());
         }
         Err(Error::new(
@@ -274,10 +282,12 @@ impl Session {
 
     /// A statement starts: it is in a transaction, if only an implicit one.
     pub fn start_statement(&mut self) {
+        let now = Utc::now();
         if matches!(self.transaction.state, State::Idle) {
-            self.transaction.begin_implicit(self.settings.snapshot());
+            self.transaction
+                .begin_implicit(self.settings.snapshot(), now);
         }
-        self.statement_start = Utc::now();
+        self.statement_start = now;
     }
 
     /// `public` stands for every source's schema where none is called so: a
@@ -351,7 +361,7 @@ impl Session {
             return Ok(());
         }
         if self.transaction.shared {
-            self.commit_sources().await?;
+            Box::pin(self.commit_sources()).await?;
         }
         self.commit();
         Ok(())
@@ -362,7 +372,7 @@ impl Session {
         match self.transaction.state {
             State::Implicit(_) => {
                 if self.transaction.shared {
-                    self.roll_back_sources().await;
+                    Box::pin(self.roll_back_sources()).await;
                 }
                 self.roll_back();
             }

@@ -29,6 +29,15 @@ pub enum Parsed {
 }
 
 impl Parsed {
+    /// May carrying it out take planning or computing?
+    pub fn is_of_engine(&self) -> bool {
+        match self {
+            Parsed::Empty | Parsed::Relay(_) => false,
+            Parsed::Session(statement) => statement.command.is_of_engine(),
+            Parsed::Query(_) | Parsed::Unread { .. } => true,
+        }
+    }
+
     /// So many characters of the message stand before it than it knows of.
     pub fn shift(&mut self, characters: usize) {
         match self {

@@ -57,9 +57,9 @@ impl Transaction {
     }
 
     /// A statement starts outside any transaction.
-    pub fn begin_implicit(&mut self, snapshot: Snapshot) {
+    pub fn begin_implicit(&mut self, snapshot: Snapshot, now: DateTime<Utc>) {
         self.state = State::Implicit(snapshot);
-        self.started = Utc::now();
+        self.started = now;
     }
 
     /// BEGIN: an implicit transaction becomes a block.

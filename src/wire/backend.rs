@@ -11,6 +11,9 @@ use crate::types::PgType;
 /// Lengths are signed 32-bit, and clients refuse messages of a gigabyte.
 pub const LARGEST_MESSAGE: usize = 0x3fff_ffff;
 
+/// Room for a short answer.
+const KEPT: usize = 512;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     Error,
@@ -51,9 +54,9 @@ impl Outbox {
         }
     }
 
-    /// An idle connection holds nothing.
+    /// An idle connection holds next to nothing.
     pub fn release(&mut self) {
-        if self.is_empty() {
+        if self.is_empty() && self.bytes.capacity() > KEPT {
             self.bytes = Vec::new();
             self.sent = 0;
         }

@@ -1,12 +1,13 @@
-//! Cancel keys: which running statement a CancelRequest means. One registry a
-//! server; connections register at login and say when a statement runs.
+//! Cancel keys: which connection's statement a CancelRequest means. One registry
+//! a server, in which connections are from their login on.
 //! Section 55.2.7 "Canceling Requests in Progress".
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::RngCore;
-use tokio_util::sync::CancellationToken;
+
+use super::interrupt::{Closing, Interrupt};
 
 /// Bytes of a key by protocol: 3.0 knows four.
 pub const SHORT_KEY: usize = 4;
@@ -14,13 +15,19 @@ pub const LONG_KEY: usize = 32;
 
 #[derive(Debug, Default)]
 pub struct CancelRegistry {
-    sessions: Mutex<HashMap<i32, Arc<Slot>>>,
+    sessions: Mutex<Sessions>,
+}
+
+#[derive(Debug, Default)]
+struct Sessions {
+    by_pid: HashMap<i32, Arc<Slot>>,
+    closing: Closing,
 }
 
 #[derive(Debug)]
 struct Slot {
     key: Vec<u8>,
-    running: Mutex<Option<CancellationToken>>,
+    interrupt: Arc<Interrupt>,
 }
 
 /// A connection's place in the registry; left when dropped.
@@ -39,19 +46,20 @@ impl CancelRegistry {
         random.fill_bytes(&mut key);
         let slot = Arc::new(Slot {
             key,
-            running: Mutex::new(None),
+            interrupt: Arc::default(),
         });
         let mut sessions = lock(&self.sessions);
+        slot.interrupt.close(sessions.closing);
         let pid = loop {
             // positive, and as short as a real process id
             let pid = i32::try_from(random.next_u32() % 4_194_304)
                 .unwrap_or(1)
                 .max(1);
-            if !sessions.contains_key(&pid) {
+            if !sessions.by_pid.contains_key(&pid) {
                 break pid;
             }
         };
-        sessions.insert(pid, slot.clone());
+        sessions.by_pid.insert(pid, slot.clone());
         CancelHandle {
             registry: self.clone(),
             slot,
@@ -61,13 +69,20 @@ impl CancelRegistry {
 
     /// Ends what `pid` runs, if the key is right; nobody is told which.
     pub fn cancel(&self, pid: i32, key: &[u8]) {
-        let Some(slot) = lock(&self.sessions).get(&pid).cloned() else {
+        let Some(slot) = lock(&self.sessions).by_pid.get(&pid).cloned() else {
             return;
         };
-        if constant_time_equal(&slot.key, key)
-            && let Some(running) = lock(&slot.running).as_ref()
-        {
-            running.cancel();
+        if constant_time_equal(&slot.key, key) {
+            slot.interrupt.cancel();
+        }
+    }
+
+    /// Tells every connection, and those to come.
+    pub fn close(&self, how: Closing) {
+        let mut sessions = lock(&self.sessions);
+        sessions.closing = how;
+        for slot in sessions.by_pid.values() {
+            slot.interrupt.close(how);
         }
     }
 }
@@ -77,22 +92,14 @@ impl CancelHandle {
         &self.slot.key
     }
 
-    /// A statement starts: cancel requests mean it from now on.
-    pub fn start(&self) -> CancellationToken {
-        lock(&self.slot.running)
-            .get_or_insert_with(CancellationToken::new)
-            .clone()
-    }
-
-    /// The statement ended: cancel requests mean nothing.
-    pub fn finish(&self) {
-        *lock(&self.slot.running) = None;
+    pub fn interrupt(&self) -> &Arc<Interrupt> {
+        &self.slot.interrupt
     }
 }
 
 impl Drop for CancelHandle {
     fn drop(&mut self) {
-        lock(&self.registry.sessions).remove(&self.pid);
+        lock(&self.registry.sessions).by_pid.remove(&self.pid);
     }
 }
 
@@ -114,23 +121,34 @@ pub fn constant_time_equal(a: &[u8], b: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::interrupt::Cause;
 
     #[test]
     fn only_the_right_key_cancels_and_only_what_runs() {
         let registry = Arc::new(CancelRegistry::default());
         let handle = registry.register(LONG_KEY);
-        registry.cancel(handle.pid, handle.key());
-        let token = handle.start();
-        assert!(!token.is_cancelled(), "an idle cancel is harmless");
+        let canceled = || handle.interrupt().cause() == Some(Cause::Canceled);
+        handle.interrupt().start();
         registry.cancel(handle.pid, &[0; LONG_KEY]);
         registry.cancel(handle.pid, &handle.key()[..4]);
         registry.cancel(handle.pid, &[]);
         registry.cancel(handle.pid.wrapping_add(1), handle.key());
-        assert!(!token.is_cancelled());
+        assert!(!canceled());
         registry.cancel(handle.pid, handle.key());
-        assert!(token.is_cancelled());
+        assert!(canceled());
         let pid = handle.pid;
         drop(handle);
-        assert!(!lock(&registry.sessions).contains_key(&pid));
+        assert!(!lock(&registry.sessions).by_pid.contains_key(&pid));
+    }
+
+    #[test]
+    fn the_end_reaches_connections_of_now_and_of_later() {
+        let registry = Arc::new(CancelRegistry::default());
+        let early = registry.register(SHORT_KEY);
+        registry.close(Closing::Now);
+        let late = registry.register(SHORT_KEY);
+        for handle in [early, late] {
+            assert_eq!(handle.interrupt().cause(), Some(Cause::ServerEnds));
+        }
     }
 }

@@ -1,5 +1,8 @@
-//! A logged-in client's loop: one message after the other, until it leaves.
+//! A logged-in client's loop: one message after the other, until it leaves. What
+//! the engine has to do is done on the engine's threads, where the connection is
+//! moved to and back.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -10,6 +13,7 @@ use super::channel::{Channel, Lost};
 use super::frontend::{Frontend, RawMessage};
 use super::guard::{Failure, Guard, shutting_down};
 use super::login::Entered;
+use super::task::{Place, Read, Task};
 use super::{Service, extended, relay, simple};
 use crate::error::Error;
 use crate::session::Session;
@@ -26,56 +30,77 @@ pub struct Connection {
 }
 
 pub async fn run(service: Arc<Service>, entered: Entered) {
-    let mut connection = Connection {
+    let connection = Box::new(Connection {
         service,
         channel: entered.channel,
         session: entered.session,
         cancel: entered.cancel,
         skipping: false,
         relay: relay::Pipeline::default(),
-    };
-    match connection.serve().await {
-        Failure::Closed | Failure::Told(_) => {}
-        Failure::Statement(error) | Failure::Fatal(error) => {
-            connection.channel.out.error(&error, Severity::Fatal);
-            // a client that does not read cannot hold up the end
-            let bound = std::time::Duration::from_secs(1);
-            let _ = tokio::time::timeout(bound, connection.channel.close()).await;
-        }
-    }
+    });
+    connection.serve().await;
 }
 
 impl Connection {
-    async fn serve(&mut self) -> Failure {
-        loop {
+    async fn serve(mut self: Box<Self>) {
+        let end = loop {
             let message = match self.wait().await {
                 Ok(message) => message,
-                Err(failure) => return failure,
+                Err(failure) => break failure,
             };
-            if let Err(failure) = self.handle(message).await {
-                return failure;
+            if self.skipping && !matches!(message.kind, b'S' | b'X') {
+                continue;
             }
+            let task = Task::read(&mut self.session, message);
+            let handled = match task.place {
+                Place::Wire => self.handle(task).await,
+                Place::Engine => {
+                    let threads = self.service.engine.threads().clone();
+                    let moved = Box::pin(async move {
+                        let handled = self.handle(task).await;
+                        (self, handled)
+                    });
+                    let Some((back, handled)) = threads.run(moved).await else {
+                        // statements' own panics end earlier, and end nothing else
+                        crate::metrics::panics::count();
+                        tracing::error!("a connection ended by a panic");
+                        return;
+                    };
+                    self = back;
+                    handled
+                }
+            };
+            if let Err(failure) = handled {
+                break failure;
+            }
+        };
+        if let Failure::Statement(error) | Failure::Fatal(error) = end {
+            self.channel.out.error(&error, Severity::Fatal);
+            // a client that does not read cannot hold up the end
+            let bound = std::time::Duration::from_secs(1);
+            let _ = tokio::time::timeout(bound, self.channel.close()).await;
         }
     }
 
     /// The next message; an idle session ends with the server or by its timeout.
     async fn wait(&mut self) -> Result<RawMessage, Failure> {
         let limit = self.service.config.limits.message_size;
+        let interrupt = self.cancel.interrupt().clone();
+        let draining = poll_fn(|cx| interrupt.poll_drain(cx));
         let idle = self.session.idle_timeout();
-        let timeout = async {
-            match idle {
-                Some((limit, error)) => {
-                    tokio::time::sleep(limit).await;
-                    error
-                }
-                None => std::future::pending().await,
-            }
-        };
-        let message = tokio::select! {
-            biased;
-            () = self.service.shutdown.drain.cancelled() => return Err(Failure::Fatal(shutting_down())),
-            message = self.channel.message(limit) => message,
-            error = timeout => return Err(Failure::Fatal(error)),
+        let message = self.channel.message(limit);
+        let message = match idle {
+            None => tokio::select! {
+                biased;
+                () = draining => return Err(Failure::Fatal(shutting_down())),
+                message = message => message,
+            },
+            Some((limit, error)) => tokio::select! {
+                biased;
+                () = draining => return Err(Failure::Fatal(shutting_down())),
+                message = message => message,
+                () = tokio::time::sleep(limit) => return Err(Failure::Fatal(error)),
+            },
         };
         match message {
             Ok(message) if message.kind == b'p' => Err(Failure::Fatal(super::frontend::violation(
@@ -87,15 +112,11 @@ impl Connection {
         }
     }
 
-    async fn handle(&mut self, message: RawMessage) -> Result<(), Failure> {
-        if self.skipping && !matches!(message.kind, b'S' | b'X') {
-            return Ok(());
-        }
-        let extended = message.is_extended();
-        let handled = match message.decode() {
+    async fn handle(&mut self, task: Task) -> Result<(), Failure> {
+        let handled = match task.message {
             Ok(Frontend::Terminate) => return Err(Failure::Closed),
             Ok(Frontend::Copy) => return Ok(()),
-            Ok(Frontend::Query(sql)) => return self.query(&sql).await,
+            Ok(Frontend::Query(sql)) => return self.query(&sql, task.statements).await,
             Ok(Frontend::FunctionCall) => {
                 let error = Error::unsupported("function calls by message are not supported");
                 self.failed(&error).await;
@@ -106,7 +127,7 @@ impl Connection {
                 Ok(()) => return self.flush().await,
                 Err(failure) => Err(failure),
             },
-            Ok(message) => extended::handle(self, message).await,
+            Ok(message) => extended::handle(self, message, task.statements).await,
             Err(error) => Err(Failure::Statement(error)),
         };
         match handled {
@@ -119,7 +140,7 @@ impl Connection {
                     _ => failure,
                 };
                 self.refused(failure).await?;
-                if extended {
+                if task.extended {
                     // clients that sent Flush, not Sync, wait for it
                     self.skipping = true;
                     return self.flush().await;
@@ -129,14 +150,14 @@ impl Connection {
         }
     }
 
-    async fn query(&mut self, sql: &str) -> Result<(), Failure> {
+    async fn query(&mut self, sql: &str, statements: Read) -> Result<(), Failure> {
         // messages that no Sync ended are ended by a Query as well
-        let mut result = match self.session.unsynced().is_empty() {
+        let mut result = match self.session.is_synced() {
             true => Ok(()),
             false => relay::sync(self).await,
         };
         if result.is_ok() {
-            result = simple::run(self, sql).await;
+            result = simple::run(self, sql, statements).await;
         }
         if result.is_ok() {
             result = self.session.end_implicit().await.map_err(Failure::from);
@@ -185,7 +206,7 @@ impl Connection {
 
     /// ReadyForQuery, after everything that the client must know before it.
     async fn ready(&mut self) -> Result<(), Failure> {
-        self.cancel.finish();
+        self.cancel.interrupt().finish();
         self.send_notices();
         for (name, value) in self.session.take_reports() {
             self.channel.out.parameter_status(name, &value);
@@ -201,9 +222,11 @@ impl Connection {
     }
 
     async fn flush(&mut self) -> Result<(), Failure> {
+        let interrupt = self.cancel.interrupt().clone();
         tokio::select! {
+            biased;
             result = self.channel.flush() => result.map_err(|_| Failure::Closed)?,
-            () = self.service.shutdown.now.cancelled() => return Err(Failure::Closed),
+            () = poll_fn(|cx| interrupt.poll_end(cx)) => return Err(Failure::Closed),
         }
         if self.channel.inbox.is_empty() {
             self.channel.out.release();
@@ -213,9 +236,10 @@ impl Connection {
 
     /// What may end the statements of the message that starts now.
     pub fn guard(&self) -> Guard {
+        let interrupt = self.cancel.interrupt();
+        interrupt.start();
         Guard {
-            cancel: self.cancel.start(),
-            shutdown: self.service.shutdown.clone(),
+            interrupt: interrupt.clone(),
             deadline: self
                 .session
                 .statement_timeout()

@@ -5,16 +5,21 @@ use std::sync::Arc;
 use super::connection::Connection;
 use super::encode::Format;
 use super::frontend::{Bind, Frontend, Parse, Target, violation};
-use super::guard::Failure;
+use super::guard::{Failure, contained};
 use super::portal::{self, Report, Rest};
+use super::task::Read;
 use super::{copy, params, relay};
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Answer, Parsed, Prepared};
 use crate::types::PgType;
 
-pub async fn handle(connection: &mut Connection, message: Frontend) -> Result<(), Failure> {
+pub async fn handle(
+    connection: &mut Connection,
+    message: Frontend,
+    read: Read,
+) -> Result<(), Failure> {
     match message {
-        Frontend::Parse(parse) => self::parse(connection, parse).await,
+        Frontend::Parse(parse) => self::parse(connection, parse, read).await,
         Frontend::Bind(bind) => self::bind(connection, bind).await,
         Frontend::Describe(target) => describe(connection, target).await,
         Frontend::Execute { portal, max_rows }
@@ -27,7 +32,7 @@ pub async fn handle(connection: &mut Connection, message: Frontend) -> Result<()
         }
         Frontend::Execute { portal, max_rows } => {
             let mut report = Report::new(&connection.session);
-            let result = execute(connection, &portal, max_rows, &mut report).await;
+            let result = Box::pin(execute(connection, &portal, max_rows, &mut report)).await;
             report.log(&result);
             result
         }
@@ -36,7 +41,7 @@ pub async fn handle(connection: &mut Connection, message: Frontend) -> Result<()
     }
 }
 
-async fn parse(connection: &mut Connection, parse: Parse) -> Result<(), Failure> {
+async fn parse(connection: &mut Connection, parse: Parse, read: Read) -> Result<(), Failure> {
     let guard = connection.guard();
     let Connection {
         channel, session, ..
@@ -44,12 +49,9 @@ async fn parse(connection: &mut Connection, parse: Parse) -> Result<(), Failure>
     if parse.name.is_empty() {
         session.close_statement("");
     }
-    let statements = {
-        let session = &mut *session;
-        let query = &parse.query;
-        guard
-            .run(channel, async move { session.parse(query) })
-            .await?
+    let statements = match read {
+        Some(statements) => statements?,
+        None => contained(|| session.parse(&parse.query))?,
     };
     let mut statements = statements.into_iter();
     let statement = statements.next().unwrap_or(Parsed::Empty);
@@ -63,10 +65,14 @@ async fn parse(connection: &mut Connection, parse: Parse) -> Result<(), Failure>
     session.check_not_failed(&statement)?;
     session.check_free_statement(&parse.name)?;
     session.start_statement();
-    let declared = parse.types.iter().map(|oid| declared(*oid)).collect();
-    let prepared = guard
-        .run(channel, session.prepare(statement, declared))
-        .await?;
+    let declared: Vec<_> = parse.types.iter().map(|oid| declared(*oid)).collect();
+    let prepared = match statement {
+        Parsed::Relay(relayed) => session.prepare_relay(relayed, &declared),
+        other => {
+            let prepare = Box::pin(session.prepare(other, declared));
+            guard.run(channel, prepare).await?
+        }
+    };
     if prepared.relay.is_some() {
         relay::parse(connection, &parse.name, &prepared).await?;
         connection.session.keep_statement(&parse.name, prepared);

@@ -2,16 +2,17 @@
 //! timeout, the client's leaving, the server's end. Every wait of `simple`,
 //! `extended` and `copy` for the engine or the socket goes through here.
 
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use super::Shutdown;
 use super::channel::Channel;
+use super::interrupt::{Cause, Interrupt};
 use crate::error::{Error, SqlState};
 
 /// Why a statement or a connection ends.
@@ -34,8 +35,7 @@ impl From<Error> for Failure {
 }
 
 pub struct Guard {
-    pub cancel: CancellationToken,
-    pub shutdown: Shutdown,
+    pub interrupt: Arc<Interrupt>,
     pub deadline: Option<Instant>,
 }
 
@@ -46,14 +46,17 @@ impl Guard {
         channel: &mut Channel,
         work: impl Future<Output = crate::error::Result<T>>,
     ) -> Result<T, Failure> {
-        let work = AssertUnwindSafe(work).catch_unwind();
+        let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
+        if let Some(failure) = self.over(Duration::ZERO) {
+            return Err(failure);
+        }
         tokio::select! {
             biased;
-            failure = self.stopped(Duration::ZERO) => Err(failure),
-            result = work => match result {
+            result = &mut work => match result {
                 Ok(result) => result.map_err(Failure::Statement),
                 Err(panic) => Err(Failure::Statement(panicked(panic))),
             },
+            failure = self.stopped(Duration::ZERO) => Err(failure),
             () = channel.watch() => Err(Failure::Closed),
         }
     }
@@ -67,19 +70,48 @@ impl Guard {
         }
     }
 
+    /// Must the statement end, as far as can be told without waiting? What is
+    /// always ready asks between its steps.
+    pub fn over(&self, slack: Duration) -> Option<Failure> {
+        if let Some(cause) = self.interrupt.cause() {
+            return Some(cause.into());
+        }
+        let late = |deadline: Instant| deadline + slack <= Instant::now();
+        self.deadline
+            .is_some_and(late)
+            .then(|| Failure::Statement(canceled("statement timeout")))
+    }
+
     /// Why the statement must end now; its timeout is `slack` later than said.
     pub async fn stopped(&self, slack: Duration) -> Failure {
-        let timeout = async {
-            match self.deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline + slack).await,
-                None => std::future::pending().await,
-            }
+        let cause = poll_fn(|cx| self.interrupt.poll_cause(cx));
+        let Some(deadline) = self.deadline else {
+            return cause.await.into();
         };
         tokio::select! {
-            () = self.cancel.cancelled() => Failure::Statement(canceled("user request")),
-            () = timeout => Failure::Statement(canceled("statement timeout")),
-            () = self.shutdown.now.cancelled() => Failure::Fatal(shutting_down()),
+            biased;
+            cause = cause => cause.into(),
+            () = tokio::time::sleep_until(deadline + slack) => {
+                Failure::Statement(canceled("statement timeout"))
+            }
         }
+    }
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Canceled => Failure::Statement(canceled("user request")),
+            Cause::ServerEnds => Failure::Fatal(shutting_down()),
+        }
+    }
+}
+
+/// Work that waits for nothing; a panic in it fails the statement alone.
+pub fn contained<T>(work: impl FnOnce() -> crate::error::Result<T>) -> crate::error::Result<T> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result,
+        Err(panic) => Err(panicked(panic)),
     }
 }
 
@@ -111,13 +143,12 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use crate::wire::interrupt::Closing;
     use tokio::io::DuplexStream;
 
     fn guard(deadline: Option<Duration>) -> Guard {
         Guard {
-            cancel: CancellationToken::new(),
-            shutdown: Shutdown::default(),
+            interrupt: Arc::default(),
             deadline: deadline.map(|limit| Instant::now() + limit),
         }
     }
@@ -156,14 +187,15 @@ mod tests {
     async fn every_kind_of_end_ends_the_work() {
         let (mut channel, client) = channel();
         let canceled = guard(None);
-        canceled.cancel.cancel();
+        canceled.interrupt.start();
+        canceled.interrupt.cancel();
         let end = canceled.run(&mut channel, forever()).await;
         assert_eq!(state(end), Some(SqlState::QUERY_CANCELED));
         let late = guard(Some(Duration::from_millis(10)));
         let end = late.run(&mut channel, forever()).await;
         assert_eq!(state(end), Some(SqlState::QUERY_CANCELED));
         let closing = guard(None);
-        closing.shutdown.now.cancel();
+        closing.interrupt.close(Closing::Now);
         let end = closing.run(&mut channel, forever()).await;
         assert_eq!(state(end), Some(SqlState::ADMIN_SHUTDOWN));
         drop(client);

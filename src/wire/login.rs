@@ -211,7 +211,7 @@ async fn enter(
             "sorry, too many clients already",
         ));
     }
-    if service.shutdown.drain.is_cancelled() {
+    if service.shutdown.draining.is_cancelled() {
         return Err(refused(
             SqlState::CANNOT_CONNECT_NOW,
             "the database system is shutting down",

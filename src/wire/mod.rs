@@ -13,12 +13,14 @@ pub mod encode;
 mod extended;
 mod frontend;
 mod guard;
+mod interrupt;
 mod login;
 mod params;
 mod portal;
 mod relay;
 mod simple;
 mod startup;
+mod task;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 pub use cancel::CancelRegistry;
+use interrupt::Closing;
 
 use crate::auth::Users;
 use crate::auth::scram::Binding;
@@ -58,10 +61,32 @@ pub struct TlsIdentity {
 /// The two steps of an orderly end.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
+    /// For all but sessions, which hear of it from `cancels`.
+    pub draining: CancellationToken,
+    pub ended: CancellationToken,
+    cancels: Arc<CancelRegistry>,
+}
+
+impl Shutdown {
+    pub fn new(cancels: Arc<CancelRegistry>) -> Self {
+        Shutdown {
+            cancels,
+            ..Shutdown::default()
+        }
+    }
+
     /// Idle sessions end; running statements go on.
-    pub drain: CancellationToken,
+    pub fn drain(&self) {
+        self.draining.cancel();
+        self.cancels.close(Closing::Drain);
+    }
+
     /// Everything ends.
-    pub now: CancellationToken,
+    pub fn now(&self) {
+        self.draining.cancel();
+        self.ended.cancel();
+        self.cancels.close(Closing::Now);
+    }
 }
 
 /// Is there a place for this connection?
@@ -83,7 +108,7 @@ pub async fn serve(
     let login = login::login(&service, stream, peer, admission);
     let entered = tokio::select! {
         entered = tokio::time::timeout(limit, login) => entered,
-        () = service.shutdown.drain.cancelled() => return,
+        () = service.shutdown.draining.cancelled() => return,
     };
     match entered {
         Ok(Some(entered)) => connection::run(service, entered).await,

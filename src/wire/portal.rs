@@ -6,6 +6,8 @@ use std::time::Instant;
 use super::connection::Connection;
 use super::encode::{BatchRows, Format};
 use super::guard::{Failure, Guard};
+use crate::error::SqlState;
+use crate::metrics::log;
 use crate::plan::Route;
 use crate::session::{Running, Session};
 
@@ -86,26 +88,25 @@ impl Report {
             None => "session",
             Some(route) => route.name(),
         };
-        let state = match result {
-            Ok(_) => "00000".to_string(),
-            Err(Failure::Closed) => "08006".to_string(),
-            Err(Failure::Told(state)) => state.code().to_string(),
+        let sqlstate = match result {
+            Ok(_) => SqlState::SUCCESSFUL_COMPLETION,
+            Err(Failure::Closed) => SqlState::CONNECTION_FAILURE,
+            Err(Failure::Told(state)) => *state,
             Err(Failure::Statement(error) | Failure::Fatal(error)) => {
                 if error.blame() != crate::error::Blame::Client {
                     tracing::warn!(pid = self.pid, "{}", error.log_text());
                 }
-                error.state().code().to_string()
+                error.state()
             }
         };
-        let ms = self.started.elapsed().as_millis();
-        tracing::info!(
-            user = %self.user,
-            pid = self.pid,
+        log::Statement {
+            user: &self.user,
+            pid: self.pid,
             route,
-            rows = self.rows,
-            ms = u64::try_from(ms).unwrap_or(u64::MAX),
-            sqlstate = state,
-            "statement"
-        );
+            rows: self.rows,
+            took: self.started.elapsed(),
+            sqlstate: sqlstate.code(),
+        }
+        .log();
     }
 }

@@ -1,19 +1,23 @@
 //! Query messages: all statements are parsed before the first one runs, and the
 //! first error ends the message. Section 55.2.2 "Simple Query".
 
+use std::sync::Arc;
+
 use super::connection::Connection;
 use super::encode::Format;
-use super::guard::{Failure, Guard};
+use super::guard::{Failure, Guard, contained};
 use super::portal::{self, Report};
 use super::relay;
-use crate::session::{Answer, Parsed};
+use super::task::Read;
+use crate::session::{Answer, Parsed, Relayed};
 
-pub async fn run(connection: &mut Connection, sql: &str) -> Result<(), Failure> {
+pub async fn run(connection: &mut Connection, sql: &str, read: Read) -> Result<(), Failure> {
     let guard = connection.guard();
     let session = &mut connection.session;
-    let statements = guard
-        .run(&mut connection.channel, async move { session.parse(sql) })
-        .await?;
+    let statements = match read {
+        Some(statements) => statements?,
+        None => contained(|| session.parse(sql))?,
+    };
     if statements.is_empty() {
         connection.channel.out.empty_query();
         return Ok(());
@@ -21,11 +25,27 @@ pub async fn run(connection: &mut Connection, sql: &str) -> Result<(), Failure> 
     connection.session.share_implicit(statements.len() > 1);
     for statement in statements {
         let mut report = Report::new(&connection.session);
-        let result = one(connection, &guard, statement, &mut report).await;
+        let result = match statement {
+            Parsed::Relay(relayed) => relayed_one(connection, &guard, relayed, &mut report).await,
+            other => Box::pin(one(connection, &guard, other, &mut report)).await,
+        };
         report.log(&result);
         result?;
     }
     Ok(())
+}
+
+async fn relayed_one(
+    connection: &mut Connection,
+    guard: &Guard,
+    relayed: Arc<Relayed>,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let session = &mut connection.session;
+    session.check_in_order()?;
+    session.start_statement();
+    let prepared = session.prepare_relay(relayed, &[]);
+    relay::run_simple(connection, guard, &prepared, report).await
 }
 
 async fn one(

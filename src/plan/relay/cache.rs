@@ -2,7 +2,6 @@
 //! known costs a scan of its tokens and one copy.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Reading;
@@ -23,7 +22,6 @@ const MAX_BYTES: usize = 4 << 20;
 /// Shared by all sessions; a lookup holds one of several locks for a moment.
 pub struct Cache {
     shards: [Mutex<Shard>; SHARDS],
-    hasher: RandomState,
 }
 
 /// What a shape is read as.
@@ -48,7 +46,6 @@ impl Default for Cache {
     fn default() -> Self {
         Cache {
             shards: std::array::from_fn(|_| Mutex::default()),
-            hasher: RandomState::new(),
         }
     }
 }
@@ -149,8 +146,12 @@ impl Cache {
     }
 
     fn shard(&self, key: &[u8]) -> MutexGuard<'_, Shard> {
-        let at = self.hasher.hash_one(key) as usize % SHARDS;
-        self.shards[at]
+        // any spread will do: the shard's own map hashes well
+        let spread = key.iter().rev().take(16);
+        let at = spread.fold(key.len(), |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(usize::from(*byte))
+        });
+        self.shards[at % SHARDS]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -63,15 +63,16 @@ pub(super) enum Settled {
 impl Attached {
     /// Takes the turn, after scans that are under way.
     pub(super) async fn hold(&mut self) -> Result<()> {
-        if self.held.is_none() {
-            let mut held = self.shared.clone().lock_owned().await;
-            if let Some(lease) = held.as_mut()
-                && !lease.is_answered()
-            {
-                lease.settle().await?;
-            }
-            self.held = Some(held);
+        if self.held.is_some() {
+            return Ok(());
         }
+        let mut held = self.shared.clone().lock_owned().await;
+        if let Some(lease) = held.as_mut()
+            && !lease.is_answered()
+        {
+            lease.settle().await?;
+        }
+        self.held = Some(held);
         Ok(())
     }
 

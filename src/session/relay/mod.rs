@@ -138,7 +138,9 @@ impl Session {
         };
         let begin = self.begins_block().then(|| self.opening(name));
         let attached = &mut self.relays.attached[at];
-        attached.hold().await?;
+        if attached.held.is_none() {
+            Box::pin(attached.hold()).await?;
+        }
         let (batch, block) = (attached.batch, attached.block);
         let lease = attached.lease()?;
         if batch == Batch::Ended {
@@ -177,6 +179,14 @@ impl Session {
             .find(|attached| attached.source == *name)
     }
 
+    /// Has a Sync ended all work at the sources?
+    pub fn is_synced(&self) -> bool {
+        let attached = &self.relays.attached;
+        attached
+            .iter()
+            .all(|attached| attached.batch == Batch::Ended)
+    }
+
     /// Sources whose connections have work that no Sync ended yet.
     pub fn unsynced(&self) -> Vec<SourceName> {
         self.relays
@@ -194,7 +204,11 @@ impl Session {
     ) -> Result<usize> {
         let pool = self.postgres(name)?.relay();
         let role = pool.role(&self.identity.user);
-        let lease = pool.lease(role, settings).await?;
+        // what waits for nothing needs no room for the waiting
+        let lease = match pool.lease_now(role, settings) {
+            Some(lease) => lease,
+            None => Box::pin(pool.lease(role, settings)).await?,
+        };
         let shared: SharedLease = Arc::new(Mutex::new(Some(lease)));
         self.relays.attached.push(Attached {
             held: shared.clone().try_lock_owned().ok(),

@@ -156,7 +156,7 @@ impl Session {
         }))
     }
 
-    pub(in crate::session) fn prepare_relay(
+    pub fn prepare_relay(
         &self,
         relayed: Arc<Relayed>,
         declared: &[Option<PgType>],

@@ -51,7 +51,14 @@ pub fn may_be_of_a_source(text: &str) -> bool {
         return true;
     }
     if first.is_word("select") {
-        return !matches!(recognize(text), Ok(Some(_)));
+        let second = lexer.next();
+        let settings = second.is_some_and(|second| {
+            second.is_word("set_config")
+                || second.is_word("current_setting")
+                || second.is_word("pg_catalog")
+                || second.kind == Kind::QuotedName
+        });
+        return !settings || !matches!(recognize(text), Ok(Some(_)));
     }
     !OWN.iter().any(|word| first.is_word(word))
 }

@@ -53,14 +53,14 @@ struct Idle {
 }
 
 struct IdleRelay {
-    connection: Connection,
+    connection: Box<Connection>,
     role: Role,
     since: Instant,
 }
 
 /// A connection of the relay's that was idle.
 pub(super) struct FoundRelay {
-    pub connection: Connection,
+    pub connection: Box<Connection>,
     pub since: Instant,
     /// Others that were idle with it have ended.
     pub doubtful: bool,
@@ -76,7 +76,7 @@ enum Reaper {
 /// An idle connection that has to go.
 enum Surplus {
     Session(Session),
-    Relay(Connection),
+    Relay(Box<Connection>),
 }
 
 impl Pool {
@@ -111,10 +111,15 @@ impl Pool {
         Ok(Loan::new(session, permit, self.clone()))
     }
 
+    /// The right to use one connection, if nobody has to be waited for.
+    pub fn permit_now(&self) -> Option<OwnedSemaphorePermit> {
+        self.runtime.get_or_init(Handle::current);
+        self.places.clone().try_acquire_owned().ok()
+    }
+
     /// The right to use one connection. 53300 if none came free in time.
     pub async fn permit(&self) -> Result<OwnedSemaphorePermit> {
-        self.runtime.get_or_init(Handle::current);
-        if let Ok(permit) = self.places.clone().try_acquire_owned() {
+        if let Some(permit) = self.permit_now() {
             return Ok(permit);
         }
         match timeout(WAIT, self.places.clone().acquire_owned()).await {
@@ -172,7 +177,7 @@ impl Pool {
 
     pub fn put_relay(
         self: &Arc<Self>,
-        connection: Connection,
+        connection: Box<Connection>,
         role: Role,
         permit: OwnedSemaphorePermit,
     ) {
@@ -204,6 +209,28 @@ impl Pool {
             since,
             doubtful,
         })
+    }
+
+    /// The most recently used one of the role, if it has these settings, was used
+    /// less than `fresh` ago and nothing speaks against it.
+    pub fn take_ready(
+        &self,
+        role: Role,
+        settings: &UpstreamSettings,
+        fresh: Duration,
+    ) -> Option<Box<Connection>> {
+        let mut idle = self.lock();
+        let doubted = idle.doubted;
+        let is_ready = |relay: &IdleRelay| {
+            relay.role == role
+                && doubted.is_none_or(|doubted| relay.since > doubted)
+                && relay.connection.has_applied(settings)
+        };
+        let at = idle.relays.iter().rposition(is_ready)?;
+        match idle.relays[at].since.elapsed() < fresh {
+            true => Some(idle.relays.remove(at).connection),
+            false => None,
+        }
     }
 
     /// One of them ended: the others are asked for a sign of life.

@@ -121,6 +121,11 @@ impl Pump<'_> {
                     None => Ok(()),
                 };
             }
+            if self.stopped.is_none()
+                && let Some(failure) = self.guard.over(SLACK)
+            {
+                self.stop(failure).await?;
+            }
             if self.is_full() {
                 self.flush().await?;
             } else {
@@ -196,7 +201,8 @@ impl Pump<'_> {
             b'E' => return self.refused(frame),
             b'G' => {
                 self.channel.out.raw(self.lease.bytes(frame));
-                match copy_in::run(self.channel, self.lease, self.guard).await {
+                let copying = Box::pin(copy_in::run(self.channel, self.lease, self.guard));
+                match copying.await {
                     Err(failure @ Failure::Statement(_)) => return self.stop(failure).await,
                     other => return other,
                 }
@@ -272,7 +278,7 @@ impl Pump<'_> {
     /// Sends what waits to be sent and reads what the source says next.
     async fn wait(&mut self) -> Result<(), Failure> {
         if self.stopped.is_some() {
-            return self.wait_for_obedience().await;
+            return Box::pin(self.wait_for_obedience()).await;
         }
         let failure = tokio::select! {
             biased;
@@ -312,7 +318,7 @@ impl Pump<'_> {
             until: Instant::now() + OBEY,
             rows_dropped: false,
         });
-        tell(self.lease).await;
+        Box::pin(tell(self.lease)).await;
         Ok(())
     }
 }

@@ -112,13 +112,13 @@ impl Connection {
     }
 
     /// Moves the connection out of a place that cannot be empty.
-    pub(super) fn take(&mut self) -> Connection {
-        let mut gone = Connection::new(
+    pub(super) fn take(self: &mut Box<Self>) -> Box<Connection> {
+        let mut gone = Box::new(Connection::new(
             self.source.clone(),
             Socket::Closed,
             self.origin.clone(),
             self.applied.clone(),
-        );
+        ));
         gone.fitness = Fitness::Dead;
         std::mem::replace(self, gone)
     }
@@ -335,12 +335,12 @@ impl Connection {
     }
 
     /// Says goodbye and waits a little for the other side to have gone.
-    pub(in super::super) async fn close(mut self, patience: Duration) {
+    pub(in super::super) async fn close(mut self: Box<Self>, patience: Duration) {
         let _ = timeout(patience, self.end()).await;
     }
 
     /// Ends what the source is doing for this connection, then the connection.
-    pub(super) async fn cut(mut self) {
+    pub(super) async fn cut(mut self: Box<Self>) {
         let canceller = self.canceller();
         let _ = match self.awaited.is_empty() {
             true => timeout(PARTING, self.end()).await,

@@ -19,7 +19,7 @@ const CLEANING: Duration = Duration::from_secs(5);
 /// connection closed; its place in the pool is free after that.
 #[derive(Debug)]
 pub struct Lease {
-    connection: Connection,
+    connection: Box<Connection>,
     /// Gone when the lease has ended.
     permit: Option<OwnedSemaphorePermit>,
     role: Role,
@@ -30,7 +30,7 @@ impl Lease {
     pub(super) fn new(
         pool: Arc<RelayPool>,
         role: Role,
-        connection: Connection,
+        connection: Box<Connection>,
         permit: OwnedSemaphorePermit,
     ) -> Lease {
         Lease {
@@ -73,7 +73,7 @@ impl Lease {
         }
     }
 
-    fn cut(&self, connection: Connection, permit: OwnedSemaphorePermit) {
+    fn cut(&self, connection: Box<Connection>, permit: OwnedSemaphorePermit) {
         self.pool.spawn(async move {
             connection.cut().await;
             drop(permit);
@@ -82,7 +82,7 @@ impl Lease {
 }
 
 /// As it was after its login; `None` if it cannot be had so.
-async fn clean(mut connection: Connection, pool: &RelayPool) -> Option<Connection> {
+async fn clean(mut connection: Box<Connection>, pool: &RelayPool) -> Option<Box<Connection>> {
     if connection.status != TransactionStatus::Idle {
         connection.query("ROLLBACK");
         connection.settle().await.ok()?;

@@ -88,6 +88,21 @@ impl RelayPool {
         self.statements.intern(sql, oids, settings)
     }
 
+    /// What `lease` gives, if a connection with these settings lies ready.
+    pub fn lease_now(
+        self: &Arc<Self>,
+        role: Role,
+        settings: &Arc<UpstreamSettings>,
+    ) -> Option<Lease> {
+        let permit = self.pool.permit_now()?;
+        let mut found = self.pool.take_ready(role, settings, FRESH)?;
+        if !found.is_still_sound() {
+            self.pool.doubt_relays();
+            return None;
+        }
+        Some(Lease::new(self.clone(), role, found, permit))
+    }
+
     /// A connection that is idle and outside of any transaction, with the settings
     /// in place or, if the source is known to take them, about to be with the next
     /// flush. First come, first served. 53300 if none came free in time, 08001 if
@@ -113,7 +128,7 @@ impl RelayPool {
     }
 
     /// The last used first: the others may be reaped.
-    async fn idle(&self, role: Role, settings: &Arc<UpstreamSettings>) -> Option<Connection> {
+    async fn idle(&self, role: Role, settings: &Arc<UpstreamSettings>) -> Option<Box<Connection>> {
         loop {
             let mut found = self.pool.take_relay(role, settings)?;
             if !found.connection.is_still_sound() {
@@ -132,7 +147,7 @@ impl RelayPool {
         }
     }
 
-    async fn connect(&self, role: Role) -> Result<Connection> {
+    async fn connect(&self, role: Role) -> Result<Box<Connection>> {
         let Some((login, backoff)) = self.logins.get(role.0) else {
             return Err(Error::internal("a role of another source"));
         };
@@ -148,7 +163,7 @@ impl RelayPool {
             Ok(_) => backoff.succeeded(),
             Err(error) => backoff.failed(started, Instant::now(), error),
         }
-        connected
+        connected.map(Box::new)
     }
 
     /// Values that this source never took are tried before anything is sent behind
@@ -168,7 +183,12 @@ impl RelayPool {
     }
 
     /// Keeps a connection for the next lease.
-    pub(super) fn put(&self, mut connection: Connection, role: Role, permit: OwnedSemaphorePermit) {
+    pub(super) fn put(
+        &self,
+        mut connection: Box<Connection>,
+        role: Role,
+        permit: OwnedSemaphorePermit,
+    ) {
         connection.shrink();
         self.pool.put_relay(connection, role, permit);
     }
