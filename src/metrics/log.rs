@@ -7,9 +7,9 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
@@ -57,7 +57,7 @@ impl Statement<'_> {
             return;
         };
         lines.add(ENOUGH, |out, clock| {
-            clock.write(Utc::now(), out);
+            clock.write(SystemTime::now(), out);
             // a Vec takes everything
             let _ = out.write_all(b"  INFO statement user=");
             let _ = out.write_all(user.as_bytes());
@@ -115,19 +115,25 @@ struct Waiting {
 /// Writes the time; the same second is not worked out twice.
 #[derive(Default)]
 struct Clock {
-    second: i64,
+    second: u64,
     text: String,
 }
 
 impl Clock {
     /// As the subscriber writes it: `2026-01-31T12:30:00.123456Z`.
-    fn write(&mut self, now: DateTime<Utc>, out: &mut Vec<u8>) {
-        if self.second != now.timestamp() || self.text.is_empty() {
-            self.second = now.timestamp();
-            self.text = now.format("%Y-%m-%dT%H:%M:%S").to_string();
+    fn write(&mut self, now: SystemTime, out: &mut Vec<u8>) {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if self.second != now.as_secs() || self.text.is_empty() {
+            self.second = now.as_secs();
+            self.text = i64::try_from(self.second)
+                .ok()
+                .and_then(|second| DateTime::from_timestamp(second, 0))
+                .unwrap_or_default()
+                .format("%Y-%m-%dT%H:%M:%S")
+                .to_string();
         }
         out.extend_from_slice(self.text.as_bytes());
-        let _ = write!(out, ".{:06}Z", now.timestamp_subsec_micros().min(999_999));
+        let _ = write!(out, ".{:06}Z", now.subsec_micros());
     }
 }
 
@@ -224,8 +230,7 @@ mod tests {
             (86_400_000_007, "1970-01-02T00:00:00.000007Z"),
         ] {
             let mut out = Vec::new();
-            let now = DateTime::from_timestamp_micros(at).expect("a time");
-            clock.write(now, &mut out);
+            clock.write(UNIX_EPOCH + Duration::from_micros(at), &mut out);
             assert_eq!(String::from_utf8_lossy(&out), expected);
         }
     }

@@ -8,16 +8,17 @@ mod commands;
 mod copy_options;
 mod cursor;
 mod fetch;
+mod named;
 mod portals;
 mod prepare_execute;
 mod prepared;
 mod relay;
+mod search_path;
 mod set;
 mod settings;
 mod statements;
 mod transaction;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ use crate::types::text::OutputStyle;
 use portals::{Portals, Progress};
 use prepared::{PlanState, PreparedStatements, SessionStatement};
 use relay::Relays;
+use search_path::KnownPath;
 use settings::Settings;
 use transaction::{State, Transaction};
 
@@ -62,14 +64,6 @@ pub struct Identity {
     pub database: Arc<str>,
     pub pid: i32,
     pub grants: Arc<Grants>,
-}
-
-/// search_path as it was read last, of which settings and which catalog.
-struct KnownPath {
-    version: u64,
-    catalog: Arc<Catalog>,
-    path: Arc<[String]>,
-    epoch: u64,
 }
 
 pub struct Session {
@@ -204,6 +198,9 @@ impl Session {
 
     /// The statements of a message, all of them read before any of them runs.
     pub fn parse(&mut self, sql: &str) -> Result<Vec<Parsed>> {
+        if let Some(relayed) = self.read_again(sql)? {
+            return Ok(vec![Parsed::Relay(relayed)]);
+        }
         let mut statements = Vec::new();
         let mut characters = 0;
         let mut counted = 0;
@@ -288,51 +285,6 @@ impl Session {
                 .begin_implicit(self.settings.snapshot(), now);
         }
         self.statement_start = now;
-    }
-
-    /// `public` stands for every source's schema where none is called so: a
-    /// client that has set no path finds all tables by their bare names.
-    fn search_path(&mut self) -> Arc<[String]> {
-        self.names().1.clone()
-    }
-
-    /// The catalog as it is now, the search_path over it, and a number that is
-    /// another one wherever they are others.
-    fn names(&mut self) -> (Arc<Catalog>, Arc<[String]>, u64) {
-        let catalog = self.engine.engine().catalog();
-        let version = self.settings.version();
-        if let Some(known) = &self.path
-            && known.version == version
-            && Arc::ptr_eq(&known.catalog, &catalog)
-        {
-            return (catalog, known.path.clone(), known.epoch);
-        }
-        let path = self.expanded_path(&catalog);
-        let mut hasher = DefaultHasher::new();
-        (catalog.version, &self.identity.database, &path).hash(&mut hasher);
-        let epoch = hasher.finish();
-        self.path = Some(KnownPath {
-            version,
-            catalog: catalog.clone(),
-            path: path.clone(),
-            epoch,
-        });
-        (catalog, path, epoch)
-    }
-
-    fn expanded_path(&mut self, catalog: &Catalog) -> Arc<[String]> {
-        let path = self.settings.search_path(&self.identity.user);
-        if catalog.schemas.contains_key("public") || !path.iter().any(|name| name == "public") {
-            return path;
-        }
-        let mut schemas: Vec<String> = Vec::new();
-        for name in path.iter() {
-            match name.as_str() {
-                "public" => schemas.extend(catalog.schemas.keys().cloned()),
-                _ => schemas.push(name.clone()),
-            }
-        }
-        schemas.into()
     }
 
     /// The engine sees the session as it is now.

@@ -1,13 +1,13 @@
 //! Portals, made by Bind, and cursors, made by DECLARE: one namespace a
 //! session. They end with their transaction unless declared WITH HOLD.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::scalar::ScalarValue;
 
 use super::commands::Hold;
 use super::cursor::RowCursor;
+use super::named::Named;
 use super::prepared::Prepared;
 use crate::error::{Error, Result, SqlState};
 
@@ -64,7 +64,7 @@ pub enum Progress {
 
 #[derive(Debug, Default)]
 pub struct Portals {
-    named: HashMap<String, Portal>,
+    named: Named<Portal>,
 }
 
 impl Portals {
@@ -86,18 +86,18 @@ impl Portals {
 
     /// 42P03 for a name in use; the unnamed one is replaced.
     pub fn put(&mut self, name: &str, portal: Portal) -> Result<()> {
-        if !name.is_empty() && self.named.contains_key(name) {
+        if self.named.is_taken(name) {
             return Err(Error::new(
                 SqlState::DUPLICATE_CURSOR,
                 format!("cursor \"{name}\" already exists"),
             ));
         }
-        self.named.insert(name.to_string(), portal);
+        self.named.put(name, portal);
         Ok(())
     }
 
     pub fn remove(&mut self, name: &str) -> bool {
-        self.named.remove(name).is_some()
+        self.named.remove(name)
     }
 
     pub fn clear(&mut self) {
@@ -105,14 +105,12 @@ impl Portals {
     }
 
     pub fn end_transaction(&mut self) {
-        if !self.named.is_empty() {
-            self.named.retain(|_, portal| portal.hold == Hold::Session);
-        }
+        self.named.retain(|portal| portal.hold == Hold::Session);
     }
 
     /// The transaction that made them is rolled back: held ones go as well, if they are of it.
     pub fn roll_back(&mut self, depth: usize) {
-        self.named.retain(|_, portal| portal.depth < depth);
+        self.named.retain(|portal| portal.depth < depth);
     }
 
     /// They outlive the transaction that just ended well.

@@ -1,12 +1,12 @@
 //! Prepared statements, by the protocol's Parse and by SQL's PREPARE: one
 //! namespace a session, as in Postgres.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::commands::Command;
+use super::named::Named;
 use super::relay::{RelayPrepared, Relayed};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
@@ -87,7 +87,7 @@ pub struct PlanState {
 
 #[derive(Debug, Default)]
 pub struct PreparedStatements {
-    named: HashMap<String, Arc<Prepared>>,
+    named: Named<Arc<Prepared>>,
 }
 
 impl PreparedStatements {
@@ -105,7 +105,7 @@ impl PreparedStatements {
 
     /// 42P05 for a name in use; the unnamed one is replaced.
     pub fn check_free(&self, name: &str) -> Result<()> {
-        if !name.is_empty() && self.named.contains_key(name) {
+        if self.named.is_taken(name) {
             return Err(Error::new(
                 SqlState::DUPLICATE_PREPARED_STATEMENT,
                 format!("prepared statement \"{name}\" already exists"),
@@ -115,11 +115,11 @@ impl PreparedStatements {
     }
 
     pub fn put(&mut self, name: &str, prepared: Arc<Prepared>) {
-        self.named.insert(name.to_string(), prepared);
+        self.named.put(name, prepared);
     }
 
     pub fn remove(&mut self, name: &str) -> bool {
-        self.named.remove(name).is_some()
+        self.named.remove(name)
     }
 
     pub fn clear(&mut self) {

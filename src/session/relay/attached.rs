@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Relayed;
 use crate::error::{Error, Result};
 use crate::names::SourceName;
-use crate::sources::postgres::relay::{Lease, TransactionStatus, UpstreamSettings};
+use crate::sources::postgres::relay::{Lease, TransactionStatus};
 use crate::sources::postgres::{HeldLease, SharedLease};
 
 /// A connection that this session's statements run on until it is given back.
@@ -16,7 +16,6 @@ pub struct Attached {
     /// While statements are relayed; scans have their turns between them.
     pub(super) held: Option<HeldLease>,
     pub(super) source: SourceName,
-    pub(super) settings: Arc<UpstreamSettings>,
     pub batch: Batch,
     /// What the unnamed statement is there.
     pub unnamed: Option<Arc<Relayed>>,

@@ -86,6 +86,7 @@ impl Relayed {
 pub struct Relays {
     attached: Vec<Attached>,
     settings: settings::Cache,
+    last_read: Option<read::LastRead>,
     /// Temporary relations that the session made, all on one source.
     temporary: Vec<String>,
     temporary_at: Option<SourceName>,
@@ -121,6 +122,9 @@ impl Session {
     pub async fn attach(&mut self, relayed: &Relayed) -> Result<()> {
         let name = &relayed.source;
         let writes = allow::writes(&relayed.kind);
+        if !writes && relayed.effects == Effects::Plain && self.is_under_way(name) {
+            return Ok(());
+        }
         if writes && let Some(other) = self.wrote_elsewhere(name) {
             return Err(Error::unsupported(format!(
                 "a transaction cannot write to two sources: it wrote to \"{other}\", this statement would write to \"{name}\""
@@ -152,7 +156,6 @@ impl Session {
             lease.tell(&text);
             attached.block = Block::Open;
         }
-        attached.settings = settings;
         if writes {
             attached.wrote = Wrote::Something;
         }
@@ -169,6 +172,17 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Is the source's connection amid a batch, and told of everything before it?
+    fn is_under_way(&self, name: &SourceName) -> bool {
+        let begins = self.begins_block();
+        self.relays.attached.iter().any(|attached| {
+            attached.source == *name
+                && attached.held.is_some()
+                && attached.batch == Batch::Open
+                && (attached.block == Block::Open || !begins)
+        })
     }
 
     /// The connection to a source that is attached now.
@@ -214,7 +228,6 @@ impl Session {
             held: shared.clone().try_lock_owned().ok(),
             shared,
             source: name.clone(),
-            settings: settings.clone(),
             batch: Batch::Ended,
             unnamed: None,
             block: Block::Closed,
@@ -353,6 +366,7 @@ impl Session {
             return Ok(known);
         }
         let made = self.make_upstream_settings(name, &catalog)?;
+        let made = self.postgres(name)?.relay().shared_settings(made);
         self.relays
             .settings
             .put(name, version, &catalog, made.clone());

@@ -8,14 +8,48 @@ use super::{RelayPrepared, Relayed};
 use crate::error::{Error, Result};
 use crate::names::SourceName;
 use crate::plan::lexer::Lexer;
-use crate::plan::relay::{Effects, Kind, Names, Reading, Rewritten, classify};
+use crate::plan::relay::{Effects, Kind, Names, Reading, RelayStatement, Rewritten, classify};
 use crate::session::Session;
 use crate::session::commands::Command;
 use crate::session::prepared::{Parsed, Prepared, SessionStatement};
 use crate::session::settings::RouteChoice;
 use crate::types::PgType;
 
+/// Longer texts are not kept.
+const LONGEST_KEPT: usize = 4 * 1024;
+
+/// The message that was read last, if it was one statement for a source: many
+/// clients send the same text again and again.
+#[derive(Debug)]
+pub(super) struct LastRead {
+    text: Box<str>,
+    /// Of the settings and of the names that it was read by.
+    version: u64,
+    epoch: u64,
+    statement: Arc<RelayStatement>,
+    relayed: Arc<Relayed>,
+}
+
 impl Session {
+    /// The statement of a message that was read last, under the same names and
+    /// settings. Whether it is allowed is asked each time.
+    pub(in crate::session) fn read_again(&mut self, text: &str) -> Result<Option<Arc<Relayed>>> {
+        let version = self.settings.version();
+        let same = |last: &LastRead| last.version == version && *last.text == *text;
+        if !self.relays.last_read.as_ref().is_some_and(same) {
+            return Ok(None);
+        }
+        let epoch = self.names().2 ^ self.relays.epoch();
+        let Some(last) = self.relays.last_read.as_ref() else {
+            return Ok(None);
+        };
+        if last.epoch != epoch {
+            return Ok(None);
+        }
+        self.allow(&last.statement)?;
+        Ok(Some(last.relayed.clone()))
+    }
+
     /// The statement as one for the relay; `None`: it is the engine's.
     pub(in crate::session) fn read_relay(
         &mut self,
@@ -45,11 +79,11 @@ impl Session {
             .readings()
             .lookup_or_read(text, &names, epoch);
         match reading {
-            Reading::Relay(statement, text) => {
+            Reading::Relay(statement, rewritten) => {
                 self.allow(&statement)?;
-                Ok(Some(Parsed::Relay(Arc::new(Relayed {
+                let relayed = Arc::new(Relayed {
                     source: statement.source.clone(),
-                    text,
+                    text: rewritten,
                     kind: statement.kind.clone(),
                     effects: statement.effects,
                     offset,
@@ -57,7 +91,9 @@ impl Session {
                     closes: None,
                     single: false,
                     temporary: statement.temporary.clone(),
-                }))))
+                });
+                self.remember(text, epoch, statement, &relayed);
+                Ok(Some(Parsed::Relay(relayed)))
             }
             Reading::Engine(reason) => {
                 if route == RouteChoice::Relay && reason.is_federated() {
@@ -69,6 +105,27 @@ impl Session {
                 Ok(None)
             }
         }
+    }
+
+    fn remember(
+        &mut self,
+        text: &str,
+        epoch: u64,
+        statement: Arc<RelayStatement>,
+        relayed: &Arc<Relayed>,
+    ) {
+        // a text with constants in it seldom comes again
+        let again = text.contains('$') || !text.bytes().any(|byte| byte.is_ascii_digit());
+        if relayed.offset > 0 || text.len() > LONGEST_KEPT || !again {
+            return;
+        }
+        self.relays.last_read = Some(LastRead {
+            text: text.into(),
+            version: self.settings.version(),
+            epoch,
+            statement,
+            relayed: relayed.clone(),
+        });
     }
 
     /// Sent as it is: names mean what they mean at the source.

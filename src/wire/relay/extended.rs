@@ -217,6 +217,8 @@ fn parts<'a>(
         .attached(&relayed.source)
         .ok_or_else(|| Error::internal("a portal of a source that is not attached"))?;
     attached.batch = Batch::Open;
-    relay.source = Some(relayed.source.clone());
+    if relay.source.as_ref() != Some(&relayed.source) {
+        relay.source = Some(relayed.source.clone());
+    }
     Ok((attached, &mut relay.replies))
 }

@@ -2,8 +2,8 @@
 //! preferably with the settings that it wants already in place. They share the
 //! cap of the source with its scans. Called by whoever relays.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -38,6 +38,7 @@ pub struct RelayPool {
     roles: BTreeMap<String, Role>,
     statements: Statements,
     proven: Mutex<HashSet<(usize, u64)>>,
+    settings: Mutex<HashMap<u64, Weak<UpstreamSettings>>>,
 }
 
 impl RelayPool {
@@ -60,6 +61,7 @@ impl RelayPool {
             roles,
             statements: Statements::default(),
             proven: Mutex::default(),
+            settings: Mutex::default(),
         })
     }
 
@@ -86,6 +88,21 @@ impl RelayPool {
         settings: &Arc<UpstreamSettings>,
     ) -> Arc<Statement> {
         self.statements.intern(sql, oids, settings)
+    }
+
+    /// The same for all sessions that want the same, so that comparing is cheap.
+    pub fn shared_settings(&self, settings: Arc<UpstreamSettings>) -> Arc<UpstreamSettings> {
+        let mut known = locked(&self.settings);
+        if let Some(same) = known.get(&settings.hash()).and_then(Weak::upgrade)
+            && *same == *settings
+        {
+            return same;
+        }
+        if known.len() >= MOST_PROVEN {
+            known.retain(|_, settings| settings.strong_count() > 0);
+        }
+        known.insert(settings.hash(), Arc::downgrade(&settings));
+        settings
     }
 
     /// What `lease` gives, if a connection with these settings lies ready.
