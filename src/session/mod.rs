@@ -34,7 +34,6 @@ pub use settings::{SERVER_VERSION, Scope};
 pub use transaction::Status;
 
 use crate::auth::grants::Grants;
-use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
 use crate::execute::{Engine, EngineSession};
 use crate::names::SourceName;
