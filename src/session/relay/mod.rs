@@ -140,19 +140,18 @@ impl Session {
             Some(at) => at,
             None => self.lease(name, &settings).await?,
         };
-        let begin = self.begins_block().then(|| self.opening(name));
+        let begins = self.relays.attached[at].block == Block::Closed && self.begins_block();
+        let begin = begins.then(|| self.opening(name));
         let attached = &mut self.relays.attached[at];
         if attached.held.is_none() {
             Box::pin(attached.hold()).await?;
         }
-        let (batch, block) = (attached.batch, attached.block);
+        let batch = attached.batch;
         let lease = attached.lease()?;
         if batch == Batch::Ended {
             lease.apply(&settings);
         }
-        if block == Block::Closed
-            && let Some(text) = begin
-        {
+        if let Some(text) = begin {
             lease.tell(&text);
             attached.block = Block::Open;
         }

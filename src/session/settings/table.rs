@@ -2,6 +2,9 @@
 //! change. Chapter 20 "Server Configuration" of the Postgres manual; defaults
 //! are those of a fresh Postgres where they mean nothing here.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::values::Kind;
 
 /// What Postgres version clients are told; drivers choose their catalog queries by it.
@@ -75,9 +78,17 @@ const fn fixed_reported(
 }
 
 pub fn definition(name: &str) -> Option<&'static Definition> {
-    TABLE
-        .iter()
-        .find(|definition| definition.name.eq_ignore_ascii_case(name))
+    static BY_NAME: LazyLock<HashMap<String, &'static Definition>> = LazyLock::new(|| {
+        TABLE
+            .iter()
+            .map(|definition| (definition.name.to_ascii_lowercase(), definition))
+            .collect()
+    });
+    // asked several times for each statement that writes
+    if let Some(found) = BY_NAME.get(name) {
+        return Some(found);
+    }
+    BY_NAME.get(&name.to_ascii_lowercase()).copied()
 }
 
 const ISOLATION: Kind = Kind::Choice(&[
