@@ -98,6 +98,10 @@ WAYS = {
 }
 
 
+# What the engine reads: it writes nothing, and casts as it can.
+ENGINE = ["simple, text", "extended, text", "extended, binary"]
+
+
 def run(context):
     with Connection(context.postgres.url("bench")) as direct:
         direct.run("set timezone = 'UTC'")
@@ -119,15 +123,30 @@ def run(context):
         if peer.name in SESSIONS:
             with Connection(peer.url("bench")) as connection:
                 result += compare(peer.name, with_settings, answers(connection, given, SETTINGS))
+        if peer.name == "narrows":
+            result += through_the_engine(peer, given, expected, with_settings)
     return result
 
 
-def answers(connection, given, settings=None):
+def through_the_engine(peer, given, expected, with_settings):
+    """As a federated statement reads them: decoded here and written again."""
+    result = []
+    for settings, reference in ((None, expected), (SETTINGS, with_settings)):
+        read = {key: answer for key, answer in reference.items() if settings or key[0] in ENGINE}
+        with Connection(peer.url("bench")) as connection:
+            connection.run("set timezone = 'UTC'")
+            connection.run("set narrows.route = 'engine'")
+            result += compare("engine", read, answers(connection, given, settings, ENGINE))
+    return result
+
+
+def answers(connection, given, settings=None, only=tuple(WAYS)):
     """Everything that is compared, by way and type. With settings, text alone."""
     found = {}
     for name, value in (settings or {}).items():
         connection.run(f"set {name} = '{value}'")
-    ways = {"simple, text, other settings": as_text} if settings else WAYS
+    ways = {"simple, text, other settings": as_text} if settings else {
+        way: ask for way, ask in WAYS.items() if way in only}
     for way, ask in ways.items():
         for column, name in columns():
             try:
