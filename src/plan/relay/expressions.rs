@@ -116,7 +116,10 @@ impl Walk<'_, '_> {
                 return Ok(());
             }
             Standing::Reaches => {}
-            Standing::Unknown => found.affect(Effects::Taints),
+            Standing::Unknown => {
+                found.affect(Effects::Taints);
+                found.calls |= schema.is_none();
+            }
         }
         let function = FunctionName { schema, name };
         if !found.functions.contains(&function) {

@@ -8,7 +8,7 @@
 //! | `tree` | the text as squawk's grammar of Postgres reads it, with byte offsets |
 //! | `names` | identifiers, schemas and relations against the catalog |
 //! | `scope` | names of WITH queries |
-//! | `walk`, `relations`, `expressions`, `literals` | over the tree: what each name stands for |
+//! | `walk`, `relations`, `types`, `expressions`, `literals` | over the tree: what each name stands for |
 //! | `kind` | what the statement does |
 //! | `functions` | what is known of built-in functions |
 //! | `rewritten` | the text for the source, and positions back to the client's |
@@ -35,6 +35,7 @@ mod shape;
 mod statement;
 mod template;
 mod tree;
+mod types;
 mod walk;
 
 use std::sync::Arc;

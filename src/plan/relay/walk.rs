@@ -96,6 +96,12 @@ pub(super) struct Found {
     pub unqualified: bool,
     /// Names that count only beside others: in constants.
     weak: Vec<(SourceName, String, SourceIs)>,
+    /// Types in schemas that are not mapped, and the sources that have them.
+    pub elsewhere: Vec<(String, Vec<SourceName>)>,
+    /// What the path leads to where no name decides: the source of an unqualified type.
+    suggested: Option<SourceName>,
+    /// An unqualified function is called that is not built in.
+    pub calls: bool,
     /// Where an unqualified relation is created.
     pub created: Option<Id>,
     /// Unqualified relations that are changed or dropped and that the catalog
@@ -198,11 +204,28 @@ impl Walk<'_, '_> {
         if let Some(name) = found.system.take() {
             return Err(Reason::System(name));
         }
+        let source = source.or_else(|| found.suggested.take()).or_else(|| {
+            // the one source that can have it
+            let [(_, owners), ..] = &found.elsewhere[..] else {
+                return None;
+            };
+            let [owner] = &owners[..] else { return None };
+            Some(owner.clone())
+        });
+        let stranger = |(_, owners): &&(String, Vec<SourceName>)| {
+            source
+                .as_ref()
+                .is_none_or(|source| !owners.contains(source))
+        };
+        if let Some((name, _)) = found.elsewhere.iter().find(stranger) {
+            let name = name.clone();
+            return Err(Reason::Unknown { name, source });
+        }
         if let Some(source) = source {
             return Ok(source);
         }
-        // CREATE TYPE mood, DROP INDEX i, CALL p(): where the path leads.
-        let schema = match found.unqualified || found.created.is_some() {
+        // CREATE TYPE mood, DROP INDEX i, CALL p(), SELECT f(): where the path leads.
+        let schema = match found.unqualified || found.calls || found.created.is_some() {
             true => self.names.first_schema(None),
             false => None,
         };
@@ -272,6 +295,10 @@ impl Found {
         if !self.writes.contains(&name) {
             self.writes.push(name);
         }
+    }
+
+    pub(super) fn suggest(&mut self, source: &SourceName) {
+        self.suggested.get_or_insert_with(|| source.clone());
     }
 
     pub(super) fn affect(&mut self, effects: Effects) {

@@ -16,6 +16,16 @@ impl Session {
             return Err(denied(name));
         }
         let source = self.postgres(&statement.source)?;
+        if statement.reads.is_empty() && statement.writes.is_empty() {
+            // types and functions alone
+            let readable = |schema: &String| grants.may_read_something_in(schema);
+            if !source.mapping().values().any(readable) {
+                return Err(Error::new(
+                    SqlState::INSUFFICIENT_PRIVILEGE,
+                    format!("permission denied for source \"{}\"", statement.source),
+                ));
+            }
+        }
         if writes(&statement.kind) {
             if !source.is_writable() {
                 return Err(read_only(&statement.source));

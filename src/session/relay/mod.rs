@@ -128,7 +128,7 @@ impl Session {
             .with_hint("Commit first, or write in two transactions."));
         }
         if self.last_source.as_ref() != Some(name) || !self.last_route.starts_with("relay") {
-            self.last_route = format!("relay: every table is of source \"{name}\"");
+            self.last_route = format!("relay: all that it names is of source \"{name}\"");
             self.last_source = Some(name.clone());
         }
         let settings = self.upstream_settings(name)?;
