@@ -366,8 +366,10 @@ impl Session {
                 done("CALL")
             }
             // accepting it would promise messages that never come
-            Command::Listen => Err(Error::unsupported("LISTEN is not supported")),
-            Command::Notify => Err(Error::unsupported("NOTIFY is not supported")),
+            Command::Listen => Err(Error::unsupported("LISTEN is not supported")
+                .with_hint("Listen on a connection to the source itself.")),
+            Command::Notify => Err(Error::unsupported("NOTIFY is not supported")
+                .with_hint("Triggers and functions of a source notify those who listen there.")),
             Command::Unlisten => done("UNLISTEN"),
             Command::CopyOut { query, options } => self.copy_out(query, options, statement).await,
         }

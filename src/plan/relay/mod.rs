@@ -44,7 +44,7 @@ pub use cache::Cache;
 pub use functions::is_builtin;
 pub use names::{Names, Temporary, remote_search_path};
 pub use rewritten::Rewritten;
-pub use statement::{Analyze, Effects, FunctionName, Hold, Kind, Reason, RelayStatement};
+pub use statement::{Analyze, Effects, FunctionName, Hold, Kind, PlanForm, Reason, RelayStatement};
 
 /// The way of a statement.
 #[derive(Debug, Clone)]

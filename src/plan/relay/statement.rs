@@ -47,6 +47,7 @@ pub enum Kind {
     Explain {
         of: Box<Kind>,
         analyze: Analyze,
+        plan: PlanForm,
     },
     /// DECLARE … CURSOR
     Declare {
@@ -61,6 +62,15 @@ pub enum Analyze {
     No,
     /// The statement runs.
     Yes,
+}
+
+/// What an EXPLAIN answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanForm {
+    /// A row a line.
+    Lines,
+    /// One JSON, XML or YAML document.
+    Document,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

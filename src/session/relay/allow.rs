@@ -164,7 +164,7 @@ pub(super) fn writes(kind: &Kind) -> bool {
     match kind {
         Kind::Read | Kind::Lock | Kind::CopyOut => false,
         Kind::Write | Kind::Define | Kind::CopyIn | Kind::Maintain | Kind::Call => true,
-        Kind::Explain { of, analyze } => *analyze == Analyze::Yes && writes(of),
+        Kind::Explain { of, analyze, .. } => *analyze == Analyze::Yes && writes(of),
         Kind::Declare { of, .. } => writes(of),
     }
 }

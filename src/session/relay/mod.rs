@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
 use crate::plan::Planned;
-use crate::plan::relay::{Effects, Kind, Rewritten, Temporary};
+use crate::plan::relay::{Effects, Kind, PlanForm, Rewritten, Temporary};
 use crate::sources::postgres::relay::{Ensured, Statement, UpstreamSettings};
 use crate::sources::postgres::{PinnedSources, PostgresSource, SharedLease};
 
@@ -69,16 +69,31 @@ impl Relayed {
         }
     }
 
-    /// The first line of an EXPLAIN's answer, which says where the plan is from.
-    pub fn heading(&self) -> Option<String> {
-        matches!(self.kind, Kind::Explain { .. })
-            .then(|| format!("Route: relay to source \"{}\"", self.source))
+    /// An EXPLAIN's answer says where the plan is from.
+    pub fn heading(&self) -> Option<Heading> {
+        let Kind::Explain { plan, .. } = &self.kind else {
+            return None;
+        };
+        let text = format!("Route: relay to source \"{}\"", self.source);
+        Some(match plan {
+            PlanForm::Lines => Heading::Line(text),
+            PlanForm::Document => Heading::Notice(text),
+        })
     }
 
     /// A position in what was sent → one in the client's message; both 1-based characters.
     pub fn position(&self, remote: usize) -> usize {
         self.offset + self.text.original_position(remote)
     }
+}
+
+/// How the answer of an EXPLAIN begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heading {
+    /// Its first row.
+    Line(String),
+    /// Beside it: clients parse the document.
+    Notice(String),
 }
 
 /// What a session has open at sources.

@@ -13,6 +13,7 @@ use crate::session::Session;
 use crate::session::commands::Command;
 use crate::session::prepared::{Parsed, Prepared, SessionStatement};
 use crate::session::settings::RouteChoice;
+use crate::sources::postgres::relay::Ensured;
 use crate::types::PgType;
 
 impl Session {
@@ -154,6 +155,27 @@ impl Session {
             single: false,
             temporary: Vec::new(),
         }))
+    }
+
+    /// The source reads the statement now: what is wrong with it is PREPARE's error.
+    pub(in crate::session) async fn prepare_there(&mut self, relay: &RelayPrepared) -> Result<()> {
+        self.attach(&relay.relayed).await?;
+        let statement = self.statement(relay)?;
+        let Some(attached) = self.attached(&relay.relayed.source) else {
+            return Ok(());
+        };
+        let lease = attached.lease()?;
+        if lease.ensure(&statement) == Ensured::Known {
+            return Ok(());
+        }
+        lease.sync();
+        match lease.first_error().await? {
+            None => Ok(()),
+            Some(error) => Err(match error.position() {
+                Some(position) => error.with_position(relay.relayed.position(position)),
+                None => error,
+            }),
+        }
     }
 
     pub(in crate::session) fn prepare_relay(
