@@ -191,6 +191,13 @@ impl Zone {
         if let Some(seconds) = abbreviation(&upper) {
             return Some(Zone::Fixed(seconds));
         }
+        let posix = Posix::parse(name).filter(|(rules, _)| rules.changes());
+        // a name of the tz database comes before its POSIX form: EST5EDT
+        if let Some((rules, _)) = posix
+            && name.parse::<Tz>().is_err()
+        {
+            return Some(Zone::Posix(rules));
+        }
         if let Some(seconds) = offset(name) {
             return Some(Zone::Fixed(seconds));
         }
@@ -203,10 +210,6 @@ impl Zone {
                     .find(|zone| zone.name().eq_ignore_ascii_case(name))
             })
             .map(Zone::Named)
-            .or_else(|| {
-                let (rules, _) = Posix::parse(name)?;
-                rules.changes().then_some(Zone::Posix(rules))
-            })
     }
 
     /// Seconds east of Greenwich at an instant.

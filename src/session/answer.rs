@@ -360,7 +360,7 @@ impl Session {
                 self.portals.clear();
                 done("CLOSE CURSOR ALL")
             }
-            Command::Discard(target) => self.discard(*target),
+            Command::Discard(target) => self.discard(*target).await,
             Command::Refresh(source) => {
                 self.refresh(source.as_deref()).await?;
                 done("CALL")
@@ -400,7 +400,7 @@ impl Session {
         }
     }
 
-    fn discard(&mut self, target: Discard) -> Result<Answer> {
+    async fn discard(&mut self, target: Discard) -> Result<Answer> {
         let tag = match target {
             Discard::All => {
                 if self.in_block() {
@@ -417,7 +417,10 @@ impl Session {
             }
             Discard::Plans => "DISCARD PLANS",
             Discard::Sequences => "DISCARD SEQUENCES",
-            Discard::Temp => "DISCARD TEMP",
+            Discard::Temp => {
+                self.discard_temporary().await?;
+                "DISCARD TEMP"
+            }
         };
         Ok(Answer::Done(tag.into()))
     }

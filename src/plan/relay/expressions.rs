@@ -106,6 +106,10 @@ impl Walk<'_, '_> {
                 found.advances = true;
                 return Ok(());
             }
+            Standing::Recalls => {
+                found.recalls = true;
+                return Ok(());
+            }
             Standing::Keeps => {
                 found.affect(Effects::Keeps);
                 return Ok(());

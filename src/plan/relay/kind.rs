@@ -41,7 +41,8 @@ pub(super) fn of(tree: &Tree<'_>, id: Id) -> Result<Kind, Reason> {
         },
         kind if is_definition(kind) => Ok(Kind::Define),
         S::EMPTY_STMT => Err(Reason::NoTable),
-        S::DO => not_relayed("DO"),
+        // what its code does is not known
+        S::DO => Ok(Kind::Call),
         _ => not_relayed("a statement of the session or the server"),
     }
 }
@@ -238,7 +239,7 @@ pub(super) fn effects(tree: &Tree<'_>, id: Id) -> Option<Effects> {
     };
     match tree.kind(id) {
         S::DECLARE if tree.has(id, S::WITH_HOLD) => Some(Effects::Keeps),
-        S::CALL => Some(Effects::Taints),
+        S::CALL | S::DO => Some(Effects::Taints),
         _ if temporary() => Some(Effects::Keeps),
         _ => None,
     }

@@ -40,6 +40,8 @@ mod walk;
 
 use std::sync::Arc;
 
+use crate::names::SourceName;
+
 pub use cache::Cache;
 pub use functions::is_builtin;
 pub use names::{Names, Temporary, remote_search_path};
@@ -58,6 +60,12 @@ pub enum Reading {
 /// Reads one statement, without the semicolon that separates it from others.
 pub fn read(text: &str, names: &Names) -> Reading {
     finish(text, walk::read(text, names))
+}
+
+/// The same for a statement of which it is known that `source` runs it, if no name
+/// in it says otherwise.
+pub fn read_for(text: &str, names: &Names, source: &SourceName) -> Reading {
+    finish(text, walk::read_for(text, names, Some(source)))
 }
 
 /// What a statement does that is sent as it is, whatever it names; `None`: it is

@@ -23,6 +23,8 @@ pub struct RelayStatement {
     pub functions: Vec<FunctionName>,
     /// Temporary relations that it makes: `Names::temporary` of later statements.
     pub temporary: Vec<String>,
+    /// It asks for what the same session got from a sequence before.
+    pub recalls: bool,
     pub effects: Effects,
 }
 

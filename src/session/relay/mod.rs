@@ -51,6 +51,8 @@ pub struct Relayed {
     pub single: bool,
     /// Temporary relations that it makes.
     pub temporary: Vec<String>,
+    /// It asks for what an earlier statement of the session got from a sequence.
+    pub recalls: bool,
 }
 
 impl Relayed {
@@ -66,6 +68,7 @@ impl Relayed {
             closes: None,
             single: false,
             temporary: Vec::new(),
+            recalls: false,
         }
     }
 
@@ -135,6 +138,9 @@ impl Session {
     /// settings and transaction are told before anything else is sent.
     pub async fn attach(&mut self, relayed: &Relayed) -> Result<()> {
         let name = &relayed.source;
+        if relayed.recalls && !self.begins_block() && !self.keeps(name) {
+            return Err(not_recalled());
+        }
         let writes = allow::writes(&relayed.kind);
         if writes && let Some(other) = self.wrote_elsewhere(name) {
             return Err(Error::unsupported(format!(
@@ -310,12 +316,31 @@ impl Session {
             .retain(|attached| attached.source != *name);
     }
 
+    /// DISCARD TEMP, where there is something.
+    pub(super) async fn discard_temporary(&mut self) -> Result<()> {
+        let Some(name) = self.relays.temporary_at.clone() else {
+            return Ok(());
+        };
+        if let Some(attached) = self.attached(&name) {
+            attached.hold().await?;
+            attached.lease()?.perform("DISCARD TEMP").await?;
+        }
+        self.relays.forget_temporary();
+        Ok(())
+    }
+
     /// DISCARD ALL: nothing of this session stays at the sources.
     pub(super) fn detach_all(&mut self) {
         self.relays.forget_temporary();
         for attached in self.relays.attached.drain(..) {
             attached.release();
         }
+    }
+
+    /// Does this session stay on its connection to the source?
+    fn keeps(&self, name: &SourceName) -> bool {
+        let mut attached = self.relays.attached.iter();
+        attached.any(|attached| attached.source == *name && attached.keep == Keep::Session)
     }
 
     fn wrote_elsewhere(&self, name: &SourceName) -> Option<SourceName> {
@@ -359,6 +384,18 @@ impl Session {
             .put(name, version, &catalog, made.clone());
         Ok(made)
     }
+}
+
+/// Another statement of this client may have run on another connection, and this
+/// one may have served another client.
+fn not_recalled() -> Error {
+    Error::new(
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "currval and lastval are not defined outside of a transaction",
+    )
+    .with_hint(
+        "Between transactions, connections to the source are shared. Call them in the transaction that advanced the sequence, or use RETURNING.",
+    )
 }
 
 /// A statement as Parse or PREPARE gave it, for any connection of its source.

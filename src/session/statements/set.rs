@@ -7,9 +7,10 @@ use crate::names::quote_identifier;
 use crate::plan::lexer::{Kind, Token};
 use crate::session::commands::{Command, SetConfig};
 use crate::session::settings::{Scope, boolean};
-use crate::types::text::Zone;
+use crate::types::text::interval::write as write_interval;
 use crate::types::text::parse::interval;
 use crate::types::text::zone::parse_offset;
+use crate::types::text::{IntervalStyle, Zone};
 
 pub(super) fn set(words: &mut Words<'_>) -> Result<Command> {
     let mut scope = Scope::Session;
@@ -151,7 +152,10 @@ fn offset_of(text: &str) -> Result<String> {
         Some(east) => i64::from(east),
         None => {
             let interval = interval(text).map_err(|_| invalid(text))?;
-            let written = format!("INTERVAL '{}'", text.trim());
+            let mut written = b"INTERVAL '".to_vec();
+            write_interval(&mut written, interval, IntervalStyle::Postgres);
+            written.push(b'\'');
+            let written = String::from_utf8_lossy(&written).into_owned();
             if interval.months != 0 {
                 return Err(
                     invalid(&written).with_detail("Cannot specify months in time zone interval.")

@@ -45,6 +45,7 @@ fn kinds() {
         ("vacuum orders", Kind::Maintain),
         ("lock orders", Kind::Maintain),
         ("call shop.p()", Kind::Call),
+        ("do $$ begin end $$", Kind::Call),
         (
             "explain select * from orders",
             explained(Kind::Read, Analyze::No),

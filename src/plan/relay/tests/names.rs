@@ -79,7 +79,6 @@ fn what_is_not_of_one_postgres_is_the_engines() {
             "copy orders from program 'x'",
             "COPY with a file or program is not relayed",
         ),
-        ("do $$ begin end $$", "DO is not relayed"),
         (
             "set search_path = shop",
             "a statement of the session or the server is not relayed",
