@@ -37,13 +37,22 @@ impl Grants {
         self.write.iter().any(|glob| covers(glob, schema))
     }
 
+    /// Could a relation of this schema be one that may be read?
+    pub fn may_read_something_in(&self, schema: &str) -> bool {
+        something_in(&self.read, schema)
+    }
+
     /// Could a relation of this schema be one that may be written?
     pub fn may_write_something_in(&self, schema: &str) -> bool {
-        self.write.iter().any(|glob| {
-            let before = glob.split('.').next().unwrap_or(glob);
-            glob.starts_with('*') || before.contains('*') || before == schema
-        })
+        something_in(&self.write, schema)
     }
+}
+
+fn something_in(globs: &[String], schema: &str) -> bool {
+    globs.iter().any(|glob| {
+        let before = glob.split('.').next().unwrap_or(glob);
+        glob.starts_with('*') || before.contains('*') || before == schema
+    })
 }
 
 /// `*`, `*.*`, `shop.*`, `sh*`: whatever the relation is called.

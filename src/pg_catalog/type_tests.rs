@@ -26,6 +26,7 @@ fn of(source: &str, name: &str, oid: u32, category: char, kind: TypeKind) -> Sou
     SourceType {
         source: SourceName::new(source),
         schema: Some(source.to_string()),
+        remote_schema: "public".into(),
         name: name.into(),
         oid,
         kind,

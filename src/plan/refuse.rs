@@ -28,7 +28,9 @@ pub(super) fn not_a_query(statement: &ast::Statement) -> Error {
         SqlState::FEATURE_NOT_SUPPORTED,
         format!("{verb} is not supported"),
     )
-    .with_hint("Sources are read-only here; write to them directly.")
+    .with_hint(
+        "It runs on a writable Postgres source where its names say which: qualify them, or set search_path or narrows.source.",
+    )
 }
 
 struct Refuser;

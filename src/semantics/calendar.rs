@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use super::value::Interval;
 use crate::error::{Error, Result, SqlState};
+use crate::types::text::Posix;
 
 pub(super) const DAY: i64 = 86_400_000_000;
 pub(super) const HOUR: i64 = 3_600_000_000;
@@ -161,6 +162,7 @@ pub(super) enum Zone {
     Named(Tz),
     /// Seconds east of Greenwich.
     Fixed(i32),
+    Posix(Posix),
 }
 
 impl Zone {
@@ -189,6 +191,13 @@ impl Zone {
         if let Some(seconds) = abbreviation(&upper) {
             return Some(Zone::Fixed(seconds));
         }
+        let posix = Posix::parse(name).filter(|(rules, _)| rules.changes());
+        // a name of the tz database comes before its POSIX form: EST5EDT
+        if let Some((rules, _)) = posix
+            && name.parse::<Tz>().is_err()
+        {
+            return Some(Zone::Posix(rules));
+        }
         if let Some(seconds) = offset(name) {
             return Some(Zone::Fixed(seconds));
         }
@@ -207,6 +216,7 @@ impl Zone {
     pub(super) fn offset_at(self, micros: i64) -> i32 {
         match self {
             Zone::Fixed(seconds) => seconds,
+            Zone::Posix(rules) => rules.offset_at(micros.div_euclid(SECOND)),
             Zone::Named(zone) => DateTime::from_timestamp_micros(micros).map_or(0, |instant| {
                 zone.offset_from_utc_datetime(&instant.naive_utc())
                     .fix()
@@ -230,6 +240,10 @@ impl Zone {
         }
         let seconds = match self {
             Zone::Fixed(seconds) => seconds,
+            Zone::Posix(rules) => {
+                let at = local.div_euclid(SECOND);
+                (at - rules.to_utc(at)) as i32
+            }
             Zone::Named(zone) => match DateTime::from_timestamp_micros(local) {
                 Some(naive) => local_offset(zone, naive.naive_utc()),
                 None => 0,
@@ -243,6 +257,7 @@ impl Zone {
         match self {
             Zone::Fixed(0) => "UTC".into(),
             Zone::Fixed(seconds) => offset_text(seconds),
+            Zone::Posix(rules) => offset_text(rules.offset_at(micros.div_euclid(SECOND))),
             Zone::Named(zone) => DateTime::from_timestamp_micros(micros)
                 .map_or_else(String::new, |instant| {
                     instant.with_timezone(&zone).format("%Z").to_string()

@@ -7,6 +7,7 @@ mod analyze;
 mod calendar;
 mod casts;
 mod cell;
+mod coalesce;
 mod functions;
 mod interval_groups;
 mod interval_in;
@@ -69,6 +70,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         state.register_udf(Arc::new(ScalarUDF::from(function)))?;
     }
     state.register_udf(Arc::new(ScalarUDF::from(cell::Cell::default())))?;
+    state.register_udf(Arc::new(ScalarUDF::from(coalesce::Coalesce::default())))?;
     for aggregate in aggregates::planned() {
         state.register_udaf(Arc::new(aggregate))?;
     }

@@ -57,7 +57,7 @@ impl SessionVars {
     /// TimeZone in the form that the engine and Arrow read.
     pub fn engine_time_zone(&self) -> String {
         let zone = self.setting("timezone").unwrap_or("UTC");
-        Zone::parse(zone).map_or_else(|| zone.to_string(), |zone| zone.arrow_name())
+        Zone::setting(zone).map_or_else(|| zone.to_string(), |zone| zone.engine_name())
     }
 
     pub fn setting(&self, name: &str) -> Option<&str> {

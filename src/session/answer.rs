@@ -360,14 +360,16 @@ impl Session {
                 self.portals.clear();
                 done("CLOSE CURSOR ALL")
             }
-            Command::Discard(target) => self.discard(*target),
+            Command::Discard(target) => self.discard(*target).await,
             Command::Refresh(source) => {
                 self.refresh(source.as_deref()).await?;
                 done("CALL")
             }
             // accepting it would promise messages that never come
-            Command::Listen => Err(Error::unsupported("LISTEN is not supported")),
-            Command::Notify => Err(Error::unsupported("NOTIFY is not supported")),
+            Command::Listen => Err(Error::unsupported("LISTEN is not supported")
+                .with_hint("Listen on a connection to the source itself.")),
+            Command::Notify => Err(Error::unsupported("NOTIFY is not supported")
+                .with_hint("Triggers and functions of a source notify those who listen there.")),
             Command::Unlisten => done("UNLISTEN"),
             Command::CopyOut { query, options } => self.copy_out(query, options, statement).await,
         }
@@ -398,7 +400,7 @@ impl Session {
         }
     }
 
-    fn discard(&mut self, target: Discard) -> Result<Answer> {
+    async fn discard(&mut self, target: Discard) -> Result<Answer> {
         let tag = match target {
             Discard::All => {
                 if self.in_block() {
@@ -415,7 +417,10 @@ impl Session {
             }
             Discard::Plans => "DISCARD PLANS",
             Discard::Sequences => "DISCARD SEQUENCES",
-            Discard::Temp => "DISCARD TEMP",
+            Discard::Temp => {
+                self.discard_temporary().await?;
+                "DISCARD TEMP"
+            }
         };
         Ok(Answer::Done(tag.into()))
     }

@@ -7,6 +7,7 @@ mod blocks;
 mod commands;
 mod copy_options;
 mod cursor;
+mod declared_types;
 mod fetch;
 mod named;
 mod portals;
@@ -29,7 +30,7 @@ pub use answer::{Answer, Running, Tag};
 pub use commands::{CopyFormat, CopyOptions, ForceQuote, Hold};
 pub use portals::{Format, Portal};
 pub use prepared::{Parsed, Prepared};
-pub use relay::{Attached, Batch, RelayPrepared, Relayed};
+pub use relay::{Attached, Batch, Heading, RelayPrepared, Relayed};
 pub use settings::{SERVER_VERSION, Scope};
 pub use transaction::Status;
 

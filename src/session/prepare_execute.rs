@@ -6,7 +6,7 @@ use datafusion::scalar::ScalarValue;
 use super::Session;
 use super::answer::{Answer, Bound};
 use super::cursor::RowCursor;
-use super::prepared::{Parsed, SessionStatement, type_by_name};
+use super::prepared::{Parsed, SessionStatement};
 use crate::error::{Error, Result, SqlState};
 use crate::types::PgType;
 
@@ -20,23 +20,23 @@ impl Session {
         start: usize,
     ) -> Result<()> {
         self.prepared.check_free(name)?;
-        let mut declared = Vec::with_capacity(types.len());
-        for type_name in types {
-            let pg_type = type_by_name(type_name).ok_or_else(|| {
-                Error::new(
-                    SqlState::UNDEFINED_OBJECT,
-                    format!("type \"{type_name}\" does not exist"),
-                )
-            })?;
-            declared.push((pg_type != PgType::UNKNOWN).then_some(pg_type));
-        }
         let before = statement.text[..start].chars().count();
-        let relayed = self.read_relay(text, statement.offset + before)?;
-        let parsed = match relayed {
+        let parsed = match self.read_relay(text, statement.offset + before)? {
             Some(relayed) => relayed,
             None => self.inner_query(text, statement, start)?,
         };
+        let source = match &parsed {
+            Parsed::Relay(relayed) => Some(relayed.source.clone()),
+            _ => None,
+        };
+        let declared = types
+            .iter()
+            .map(|written| self.declared_type(written, source.as_ref()))
+            .collect::<Result<Vec<_>>>()?;
         let prepared = self.prepare(parsed, declared).await?;
+        if let Some(relay) = &prepared.relay {
+            self.prepare_there(relay).await?;
+        }
         self.prepared.put(name, prepared);
         Ok(())
     }

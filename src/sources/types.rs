@@ -16,6 +16,8 @@ pub struct SourceType {
     /// The schema here; `None`: it lies in one of the source that is not mapped,
     /// as the types of extensions often do.
     pub schema: Option<String>,
+    /// The schema that it lies in there.
+    pub remote_schema: String,
     pub name: String,
     pub oid: Oid,
     pub kind: TypeKind,
@@ -147,6 +149,11 @@ pub struct SourceFunction {
 }
 
 impl SourceType {
+    /// Is this its name or that of its array type?
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.array.as_ref().is_some_and(|array| array.name == name)
+    }
+
     /// The types it is made of.
     pub fn parts(&self) -> Vec<Oid> {
         let mut parts = match &self.kind {

@@ -8,6 +8,9 @@ import threading
 import time
 
 import psycopg
+from psycopg.types import TypeInfo
+from psycopg.types.composite import CompositeInfo, register_composite
+from psycopg.types.enum import EnumInfo
 
 LONG = "SELECT count(*) FROM desk.notes a, desk.notes b, desk.notes c, desk.notes d, desk.notes e"
 INSERT = "INSERT INTO desk.copied_rows VALUES (%s, 'x')"
@@ -78,6 +81,18 @@ def main():
         cursor.execute("SELECT id, mood, doc FROM desk.notes ORDER BY id")
         assert [row[0] for row in cursor] == list(range(1, 101))
     connection.execute("DROP TABLE desk.copied_rows")
+
+    # types as the catalogs describe them
+    pair = CompositeInfo.fetch(connection, "desk.pair")
+    assert list(pair.field_names) == ["a", "b"], pair.field_names
+    register_composite(pair, connection)
+    value = connection.execute("SELECT (1, 'x')::desk.pair").fetchone()[0]
+    assert (value.a, value.b) == (1, "x"), value
+    given = connection.execute("SELECT %s::desk.pair", (pair.python_type(2, "y"),)).fetchone()[0]
+    assert (given.a, given.b) == (2, "y"), given
+    assert list(EnumInfo.fetch(connection, "desk.mood").labels) == ["sad", "ok", "happy"]
+    assert TypeInfo.fetch(connection, "desk.score").array_oid
+    assert CompositeInfo.fetch(connection, "desk.nosuch") is None
     print("relayed")
 
 

@@ -2,6 +2,8 @@
 //! answer as if the client were connected to it, and nothing of one client
 //! reaches another.
 
+mod sessions;
+
 use std::process::{Command, Stdio};
 
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};

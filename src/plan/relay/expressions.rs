@@ -106,6 +106,10 @@ impl Walk<'_, '_> {
                 found.advances = true;
                 return Ok(());
             }
+            Standing::Recalls => {
+                found.recalls = true;
+                return Ok(());
+            }
             Standing::Keeps => {
                 found.affect(Effects::Keeps);
                 return Ok(());
@@ -116,7 +120,10 @@ impl Walk<'_, '_> {
                 return Ok(());
             }
             Standing::Reaches => {}
-            Standing::Unknown => found.affect(Effects::Taints),
+            Standing::Unknown => {
+                found.affect(Effects::Taints);
+                found.calls |= schema.is_none();
+            }
         }
         let function = FunctionName { schema, name };
         if !found.functions.contains(&function) {

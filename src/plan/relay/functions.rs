@@ -12,6 +12,8 @@ pub(super) enum Standing {
     Harmless,
     /// Advances a sequence.
     Advances,
+    /// Tells what the session got from one.
+    Recalls,
     /// Leaves a lock in the session.
     Keeps,
     /// Changes settings.
@@ -34,6 +36,7 @@ pub(super) fn standing(schema: Option<&str>, name: &str) -> Standing {
     }
     match name {
         "nextval" | "setval" => return Standing::Advances,
+        "currval" | "lastval" => return Standing::Recalls,
         "set_config" => return Standing::Settings,
         "setseed" => return Standing::Seeds,
         "ts_stat" | "ts_rewrite" | "currtid2" | "gin_clean_pending_list" => {

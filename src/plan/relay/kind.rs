@@ -4,7 +4,7 @@
 use squawk_parser::SyntaxKind;
 
 use super::names::identifier;
-use super::statement::{Analyze, Effects, Hold, Kind, Reason};
+use super::statement::{Analyze, Effects, Hold, Kind, PlanForm, Reason};
 use super::tree::{Id, Tree};
 use crate::plan::lexer::Lexer;
 
@@ -41,7 +41,8 @@ pub(super) fn of(tree: &Tree<'_>, id: Id) -> Result<Kind, Reason> {
         },
         kind if is_definition(kind) => Ok(Kind::Define),
         S::EMPTY_STMT => Err(Reason::NoTable),
-        S::DO => not_relayed("DO"),
+        // what its code does is not known
+        S::DO => Ok(Kind::Call),
         _ => not_relayed("a statement of the session or the server"),
     }
 }
@@ -67,9 +68,10 @@ fn query(tree: &Tree<'_>, id: Id) -> Kind {
 pub(super) fn writing(kind: Kind) -> Kind {
     match kind {
         Kind::Read | Kind::Lock => Kind::Write,
-        Kind::Explain { of, analyze } => Kind::Explain {
+        Kind::Explain { of, analyze, plan } => Kind::Explain {
             of: Box::new(writing(*of)),
             analyze,
+            plan,
         },
         Kind::Declare { name, hold, of } => Kind::Declare {
             name,
@@ -124,28 +126,42 @@ fn explain(tree: &Tree<'_>, id: Id) -> Result<Kind, Reason> {
         true => Analyze::Yes,
         false => Analyze::No,
     };
+    let mut plan = PlanForm::Lines;
     let options = tree.child(id, S::EXPLAIN_OPTION_LIST);
     for option in options.into_iter().flat_map(|list| tree.children(list)) {
         let name = tree.child(option, S::EXPLAIN_OPTION_NAME);
-        if name.is_some_and(|name| tree.text(name).eq_ignore_ascii_case("analyze")) {
-            let value = tree.child(option, S::EXPLAIN_OPTION_VALUE);
+        let name = name.map_or("", |name| tree.text(name));
+        let value = tree.child(option, S::EXPLAIN_OPTION_VALUE);
+        if name.eq_ignore_ascii_case("analyze") {
             analyze = match value.is_none_or(|value| is_on(tree.text(value))) {
                 true => Analyze::Yes,
                 false => Analyze::No,
+            };
+        } else if name.eq_ignore_ascii_case("format") {
+            plan = match value.is_none_or(|value| word(tree.text(value)) == "text") {
+                true => PlanForm::Lines,
+                false => PlanForm::Document,
             };
         }
     }
     Ok(Kind::Explain {
         of: Box::new(of(tree, statement)?),
         analyze,
+        plan,
     })
 }
 
 /// A boolean option as defGetBoolean reads it; what it refuses counts as on.
 fn is_on(value: &str) -> bool {
-    let text = Lexer::new(value).next().and_then(|token| token.string());
-    let text = text.as_deref().unwrap_or(value).to_ascii_lowercase();
-    !matches!(text.as_str(), "false" | "off" | "0")
+    !matches!(word(value).as_str(), "false" | "off" | "0")
+}
+
+/// An option's value, a constant or a word.
+fn word(value: &str) -> String {
+    let text = Lexer::new(value)
+        .next()
+        .and_then(|token| token.string().or_else(|| token.name()));
+    text.as_deref().unwrap_or(value).to_ascii_lowercase()
 }
 
 fn declare(tree: &Tree<'_>, id: Id) -> Result<Kind, Reason> {
@@ -223,7 +239,7 @@ pub(super) fn effects(tree: &Tree<'_>, id: Id) -> Option<Effects> {
     };
     match tree.kind(id) {
         S::DECLARE if tree.has(id, S::WITH_HOLD) => Some(Effects::Keeps),
-        S::CALL => Some(Effects::Taints),
+        S::CALL | S::DO => Some(Effects::Taints),
         _ if temporary() => Some(Effects::Keeps),
         _ => None,
     }

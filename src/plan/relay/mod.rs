@@ -8,7 +8,7 @@
 //! | `tree` | the text as squawk's grammar of Postgres reads it, with byte offsets |
 //! | `names` | identifiers, schemas and relations against the catalog |
 //! | `scope` | names of WITH queries |
-//! | `walk`, `relations`, `expressions`, `literals` | over the tree: what each name stands for |
+//! | `walk`, `relations`, `types`, `expressions`, `literals` | over the tree: what each name stands for |
 //! | `kind` | what the statement does |
 //! | `functions` | what is known of built-in functions |
 //! | `rewritten` | the text for the source, and positions back to the client's |
@@ -35,15 +35,18 @@ mod shape;
 mod statement;
 mod template;
 mod tree;
+mod types;
 mod walk;
 
 use std::sync::Arc;
+
+use crate::names::SourceName;
 
 pub use cache::Cache;
 pub use functions::is_builtin;
 pub use names::{Names, Temporary, remote_search_path};
 pub use rewritten::Rewritten;
-pub use statement::{Analyze, Effects, FunctionName, Hold, Kind, Reason, RelayStatement};
+pub use statement::{Analyze, Effects, FunctionName, Hold, Kind, PlanForm, Reason, RelayStatement};
 
 /// The way of a statement.
 #[derive(Debug, Clone)]
@@ -57,6 +60,12 @@ pub enum Reading {
 /// Reads one statement, without the semicolon that separates it from others.
 pub fn read(text: &str, names: &Names) -> Reading {
     finish(text, walk::read(text, names))
+}
+
+/// The same for a statement of which it is known that `source` runs it, if no name
+/// in it says otherwise.
+pub fn read_for(text: &str, names: &Names, source: &SourceName) -> Reading {
+    finish(text, walk::read_for(text, names, Some(source)))
 }
 
 /// What a statement does that is sent as it is, whatever it names; `None`: it is

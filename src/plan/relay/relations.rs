@@ -97,7 +97,8 @@ impl Walk<'_, '_> {
             S::OP | S::COLLATION_REF | S::OP_CLASS_REF if self.is_subject(parent) => {
                 self.written_object(&parts)
             }
-            S::PATH_TYPE | S::OP | S::COLLATION_REF | S::OP_CLASS_REF => self.object(&parts),
+            S::PATH_TYPE => self.type_name(&parts),
+            S::OP | S::COLLATION_REF | S::OP_CLASS_REF => self.object(&parts),
             // Never qualified, or no names of a schema.
             S::INDEX | S::CONSTRAINT_NAME_REF | S::CONFIG_PARAMETER_REF => Ok(()),
             other => Err(Reason::NotUnderstood(format!("a name as {other:?}"))),
@@ -246,7 +247,7 @@ impl Walk<'_, '_> {
 
     /// Writes `remote` as the schema of a name: over what stands before its last
     /// part, or before it.
-    fn set_schema(&mut self, parts: &[Id], last: Id, schema: &str, remote: &str) {
+    pub(super) fn set_schema(&mut self, parts: &[Id], last: Id, schema: &str, remote: &str) {
         let (Some(first), at) = (parts.first(), self.tree.start(last)) else {
             return;
         };

@@ -23,6 +23,8 @@ pub struct RelayStatement {
     pub functions: Vec<FunctionName>,
     /// Temporary relations that it makes: `Names::temporary` of later statements.
     pub temporary: Vec<String>,
+    /// It asks for what the same session got from a sequence before.
+    pub recalls: bool,
     pub effects: Effects,
 }
 
@@ -47,6 +49,7 @@ pub enum Kind {
     Explain {
         of: Box<Kind>,
         analyze: Analyze,
+        plan: PlanForm,
     },
     /// DECLARE … CURSOR
     Declare {
@@ -61,6 +64,15 @@ pub enum Analyze {
     No,
     /// The statement runs.
     Yes,
+}
+
+/// What an EXPLAIN answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanForm {
+    /// A row a line.
+    Lines,
+    /// One JSON, XML or YAML document.
+    Document,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,6 +26,11 @@ pub(super) struct Relayed {
 }
 
 pub(super) fn read(text: &str, names: &Names) -> Read {
+    read_for(text, names, None)
+}
+
+/// `source` has the statement if no name decides.
+pub(super) fn read_for(text: &str, names: &Names, source: Option<&SourceName>) -> Read {
     let tree = match Tree::parse(text) {
         Ok(tree) => tree,
         Err(reason) => return Read::failed(reason),
@@ -41,6 +46,7 @@ pub(super) fn read(text: &str, names: &Names) -> Read {
         scopes: Scopes::default(),
         found: Found::default(),
     };
+    walk.found.suggested = source.cloned();
     let outcome = walk.outcome();
     Read {
         outcome,
@@ -92,10 +98,18 @@ pub(super) struct Found {
     pub effects: Option<Effects>,
     /// nextval and setval: not in a READ ONLY transaction.
     pub advances: bool,
+    /// currval and lastval: what nextval gave in the same session.
+    pub recalls: bool,
     /// Names that the path of the one Postgres source resolves.
     pub unqualified: bool,
     /// Names that count only beside others: in constants.
     weak: Vec<(SourceName, String, SourceIs)>,
+    /// Types in schemas that are not mapped, and the sources that have them.
+    pub elsewhere: Vec<(String, Vec<SourceName>)>,
+    /// What the path leads to where no name decides: the source of an unqualified type.
+    suggested: Option<SourceName>,
+    /// An unqualified function is called that is not built in.
+    pub calls: bool,
     /// Where an unqualified relation is created.
     pub created: Option<Id>,
     /// Unqualified relations that are changed or dropped and that the catalog
@@ -134,6 +148,8 @@ impl Walk<'_, '_> {
         }
         found.edits.sort_by_key(|edit| edit.start);
         let effects = kind::effects(self.tree, self.statement).max(found.effects);
+        // a statement that writes may advance the sequence itself
+        let recalls = found.recalls && !found.advances && matches!(kind, Kind::Read | Kind::Lock);
         Ok(Relayed {
             statement: RelayStatement {
                 source,
@@ -145,6 +161,7 @@ impl Walk<'_, '_> {
                 writes: std::mem::take(&mut found.writes),
                 functions: std::mem::take(&mut found.functions),
                 temporary: std::mem::take(&mut found.temporary),
+                recalls,
                 effects: effects.unwrap_or(Effects::Plain),
             },
             edits: std::mem::take(&mut found.edits),
@@ -152,6 +169,14 @@ impl Walk<'_, '_> {
     }
 
     fn visit_all(&mut self) -> Result<(), Reason> {
+        if self.tree.kind(self.statement) == SyntaxKind::DO {
+            // it names nothing: where the path leads, for users who may do all there
+            self.found.unqualified = true;
+            self.found.functions.push(FunctionName {
+                schema: Some("pg_catalog".into()),
+                name: "DO".into(),
+            });
+        }
         for id in self.tree.ids() {
             match self.tree.kind(id) {
                 SyntaxKind::WITH_CLAUSE => self.scopes.enter(self.tree, id)?,
@@ -176,7 +201,7 @@ impl Walk<'_, '_> {
     /// The one Postgres source that everything belongs to.
     fn source(&mut self) -> Result<SourceName, Reason> {
         let found = &mut self.found;
-        if !found.sources.is_empty() || found.unqualified {
+        if !found.sources.is_empty() || found.unqualified || found.advances || found.recalls {
             for weak in std::mem::take(&mut found.weak) {
                 found.add(weak);
             }
@@ -198,14 +223,32 @@ impl Walk<'_, '_> {
         if let Some(name) = found.system.take() {
             return Err(Reason::System(name));
         }
+        let source = source.or_else(|| found.suggested.take()).or_else(|| {
+            // the one source that can have it
+            let [(_, owners), ..] = &found.elsewhere[..] else {
+                return None;
+            };
+            let [owner] = &owners[..] else { return None };
+            Some(owner.clone())
+        });
+        let stranger = |(_, owners): &&(String, Vec<SourceName>)| {
+            source
+                .as_ref()
+                .is_none_or(|source| !owners.contains(source))
+        };
+        if let Some((name, _)) = found.elsewhere.iter().find(stranger) {
+            let name = name.clone();
+            return Err(Reason::Unknown { name, source });
+        }
         if let Some(source) = source {
             return Ok(source);
         }
-        // CREATE TYPE mood, DROP INDEX i, CALL p(): where the path leads.
-        let schema = match found.unqualified || found.created.is_some() {
-            true => self.names.first_schema(None),
-            false => None,
-        };
+        // CREATE TYPE mood, DROP INDEX i, CALL p(), SELECT f(): where the path leads.
+        let schema =
+            match found.unqualified || found.calls || found.recalls || found.created.is_some() {
+                true => self.names.first_schema(None),
+                false => None,
+            };
         match schema.map(|schema| self.names.schema(schema)) {
             Some(SchemaIs::Postgres { source, .. }) => Ok(source.clone()),
             _ => Err(Reason::NoTable),
@@ -272,6 +315,10 @@ impl Found {
         if !self.writes.contains(&name) {
             self.writes.push(name);
         }
+    }
+
+    pub(super) fn suggest(&mut self, source: &SourceName) {
+        self.suggested.get_or_insert_with(|| source.clone());
     }
 
     pub(super) fn affect(&mut self, effects: Effects) {

@@ -16,6 +16,16 @@ impl Session {
             return Err(denied(name));
         }
         let source = self.postgres(&statement.source)?;
+        if statement.reads.is_empty() && statement.writes.is_empty() {
+            // types and functions alone
+            let readable = |schema: &String| grants.may_read_something_in(schema);
+            if !source.mapping().values().any(readable) {
+                return Err(Error::new(
+                    SqlState::INSUFFICIENT_PRIVILEGE,
+                    format!("permission denied for source \"{}\"", statement.source),
+                ));
+            }
+        }
         if writes(&statement.kind) {
             if !source.is_writable() {
                 return Err(read_only(&statement.source));
@@ -154,7 +164,7 @@ pub(super) fn writes(kind: &Kind) -> bool {
     match kind {
         Kind::Read | Kind::Lock | Kind::CopyOut => false,
         Kind::Write | Kind::Define | Kind::CopyIn | Kind::Maintain | Kind::Call => true,
-        Kind::Explain { of, analyze } => *analyze == Analyze::Yes && writes(of),
+        Kind::Explain { of, analyze, .. } => *analyze == Analyze::Yes && writes(of),
         Kind::Declare { of, .. } => writes(of),
     }
 }

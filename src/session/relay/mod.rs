@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
 use crate::plan::Planned;
-use crate::plan::relay::{Effects, Kind, Rewritten, Temporary};
+use crate::plan::relay::{Effects, Kind, PlanForm, Rewritten, Temporary};
 use crate::sources::postgres::relay::{Ensured, Statement, UpstreamSettings};
 use crate::sources::postgres::{PinnedSources, PostgresSource, SharedLease};
 
@@ -51,6 +51,8 @@ pub struct Relayed {
     pub single: bool,
     /// Temporary relations that it makes.
     pub temporary: Vec<String>,
+    /// It asks for what an earlier statement of the session got from a sequence.
+    pub recalls: bool,
 }
 
 impl Relayed {
@@ -66,19 +68,35 @@ impl Relayed {
             closes: None,
             single: false,
             temporary: Vec::new(),
+            recalls: false,
         }
     }
 
-    /// The first line of an EXPLAIN's answer, which says where the plan is from.
-    pub fn heading(&self) -> Option<String> {
-        matches!(self.kind, Kind::Explain { .. })
-            .then(|| format!("Route: relay to source \"{}\"", self.source))
+    /// An EXPLAIN's answer says where the plan is from.
+    pub fn heading(&self) -> Option<Heading> {
+        let Kind::Explain { plan, .. } = &self.kind else {
+            return None;
+        };
+        let text = format!("Route: relay to source \"{}\"", self.source);
+        Some(match plan {
+            PlanForm::Lines => Heading::Line(text),
+            PlanForm::Document => Heading::Notice(text),
+        })
     }
 
     /// A position in what was sent → one in the client's message; both 1-based characters.
     pub fn position(&self, remote: usize) -> usize {
         self.offset + self.text.original_position(remote)
     }
+}
+
+/// How the answer of an EXPLAIN begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heading {
+    /// Its first row.
+    Line(String),
+    /// Beside it: clients parse the document.
+    Notice(String),
 }
 
 /// What a session has open at sources.
@@ -121,6 +139,9 @@ impl Session {
     /// settings and transaction are told before anything else is sent.
     pub async fn attach(&mut self, relayed: &Relayed) -> Result<()> {
         let name = &relayed.source;
+        if relayed.recalls && !self.begins_block() && !self.keeps(name) {
+            return Err(not_recalled());
+        }
         let writes = allow::writes(&relayed.kind);
         if !writes && relayed.effects == Effects::Plain && self.is_under_way(name) {
             return Ok(());
@@ -132,7 +153,7 @@ impl Session {
             .with_hint("Commit first, or write in two transactions."));
         }
         if self.last_source.as_ref() != Some(name) || !self.last_route.starts_with("relay") {
-            self.last_route = format!("relay: every table is of source \"{name}\"");
+            self.last_route = format!("relay: all that it names is of source \"{name}\"");
             self.last_source = Some(name.clone());
         }
         let settings = self.upstream_settings(name)?;
@@ -321,12 +342,31 @@ impl Session {
             .retain(|attached| attached.source != *name);
     }
 
+    /// DISCARD TEMP, where there is something.
+    pub(super) async fn discard_temporary(&mut self) -> Result<()> {
+        let Some(name) = self.relays.temporary_at.clone() else {
+            return Ok(());
+        };
+        if let Some(attached) = self.attached(&name) {
+            attached.hold().await?;
+            attached.lease()?.perform("DISCARD TEMP").await?;
+        }
+        self.relays.forget_temporary();
+        Ok(())
+    }
+
     /// DISCARD ALL: nothing of this session stays at the sources.
     pub(super) fn detach_all(&mut self) {
         self.relays.forget_temporary();
         for attached in self.relays.attached.drain(..) {
             attached.release();
         }
+    }
+
+    /// Does this session stay on its connection to the source?
+    fn keeps(&self, name: &SourceName) -> bool {
+        let mut attached = self.relays.attached.iter();
+        attached.any(|attached| attached.source == *name && attached.keep == Keep::Session)
     }
 
     fn wrote_elsewhere(&self, name: &SourceName) -> Option<SourceName> {
@@ -371,6 +411,18 @@ impl Session {
             .put(name, version, &catalog, made.clone());
         Ok(made)
     }
+}
+
+/// Another statement of this client may have run on another connection, and this
+/// one may have served another client.
+fn not_recalled() -> Error {
+    Error::new(
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "currval and lastval are not defined outside of a transaction",
+    )
+    .with_hint(
+        "Between transactions, connections to the source are shared. Call them in the transaction that advanced the sequence, or use RETURNING.",
+    )
 }
 
 /// A statement as Parse or PREPARE gave it, for any connection of its source.

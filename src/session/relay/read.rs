@@ -8,11 +8,14 @@ use super::{RelayPrepared, Relayed};
 use crate::error::{Error, Result};
 use crate::names::SourceName;
 use crate::plan::lexer::Lexer;
-use crate::plan::relay::{Effects, Kind, Names, Reading, RelayStatement, Rewritten, classify};
+use crate::plan::relay::{
+    Effects, Kind, Names, Reading, RelayStatement, Rewritten, classify, read_for,
+};
 use crate::session::Session;
 use crate::session::commands::Command;
 use crate::session::prepared::{Parsed, Prepared, SessionStatement};
 use crate::session::settings::RouteChoice;
+use crate::sources::postgres::relay::Ensured;
 use crate::types::PgType;
 
 /// Longer texts are not kept.
@@ -91,6 +94,7 @@ impl Session {
                     closes: None,
                     single: false,
                     temporary: statement.temporary.clone(),
+                    recalls: statement.recalls,
                 });
                 self.remember(text, epoch, statement, &relayed);
                 Ok(Some(Parsed::Relay(relayed)))
@@ -144,6 +148,7 @@ impl Session {
             closes: None,
             single,
             temporary: Vec::new(),
+            recalls: false,
         };
         self.allow_verbatim_write(&relayed)?;
         Ok(Parsed::Relay(Arc::new(relayed)))
@@ -182,6 +187,7 @@ impl Session {
             closes: matches!(statement.command, Command::Close(_)).then(|| name.to_string()),
             single: false,
             temporary: Vec::new(),
+            recalls: false,
         })
     }
 
@@ -196,12 +202,15 @@ impl Session {
         let Some(relay) = &prepared.relay else {
             return Ok(None);
         };
+        let source = &relay.relayed.source;
         let there = self.statement(relay)?;
-        let arguments = arguments(&statement.text)
-            .and_then(|range| statement.text.get(range))
-            .unwrap_or_default();
+        let written = arguments(&statement.text).and_then(|range| statement.text.get(range));
+        let arguments = match written {
+            Some(written) => format!("({})", self.read_arguments(written, source)?),
+            None => String::new(),
+        };
         Ok(Some(Relayed {
-            source: relay.relayed.source.clone(),
+            source: source.clone(),
             text: Rewritten::unchanged(&format!("EXECUTE {}{arguments}", there.name())),
             kind: relay.relayed.kind.clone(),
             effects: relay.relayed.effects,
@@ -210,7 +219,55 @@ impl Session {
             closes: None,
             single: false,
             temporary: Vec::new(),
+            recalls: false,
         }))
+    }
+
+    /// EXECUTE's arguments with the source's names. They are expressions like any
+    /// other: what they call and read must be allowed.
+    fn read_arguments(&mut self, written: &str, source: &SourceName) -> Result<String> {
+        let (catalog, path, _) = self.names();
+        let names = Names {
+            catalog: &catalog,
+            search_path: &path,
+            database: &self.identity.database,
+            temporary: self.relays.temporary(),
+        };
+        match read_for(&format!("{SELECT}{written}"), &names, source) {
+            Reading::Relay(statement, text) if statement.source == *source => {
+                self.allow(&statement)?;
+                Ok(text.text()[SELECT.len()..].to_string())
+            }
+            Reading::Relay(statement, _) => Err(Error::unsupported(format!(
+                "the arguments of a statement of source \"{source}\" are of source \"{}\"",
+                statement.source
+            ))),
+            Reading::Engine(reason) => Err(Error::unsupported(format!(
+                "the arguments of a statement of source \"{source}\" cannot be sent there"
+            ))
+            .with_detail(format!("{reason}."))),
+        }
+    }
+
+    /// The source reads the statement now: what is wrong with it is PREPARE's error.
+    pub(in crate::session) async fn prepare_there(&mut self, relay: &RelayPrepared) -> Result<()> {
+        self.attach(&relay.relayed).await?;
+        let statement = self.statement(relay)?;
+        let Some(attached) = self.attached(&relay.relayed.source) else {
+            return Ok(());
+        };
+        let lease = attached.lease()?;
+        if lease.ensure(&statement) == Ensured::Known {
+            return Ok(());
+        }
+        lease.sync();
+        match lease.first_error().await? {
+            None => Ok(()),
+            Some(error) => Err(match error.position() {
+                Some(position) => error.with_position(relay.relayed.position(position)),
+                None => error,
+            }),
+        }
     }
 
     pub fn prepare_relay(
@@ -237,9 +294,14 @@ impl Session {
     }
 }
 
-/// `EXECUTE name (…)`: where the parenthesis and what follows it stands.
+/// Makes expressions a statement.
+const SELECT: &str = "SELECT ";
+
+/// What stands in the parentheses of `EXECUTE name (…)`.
 fn arguments(text: &str) -> Option<Range<usize>> {
-    Lexer::new(text)
-        .find(|token| token.is_symbol("("))
-        .map(|token| token.start..text.len())
+    let mut tokens = Lexer::new(text);
+    let open = tokens.find(|token| token.is_symbol("("))?;
+    let close = tokens.last()?;
+    let inside = open.start + open.text.len()..close.start;
+    (!inside.is_empty()).then_some(inside)
 }

@@ -219,7 +219,7 @@ impl Settings {
             "iso_8601" => IntervalStyle::Iso8601,
             _ => IntervalStyle::Postgres,
         };
-        style.zone = Zone::parse(&self.text("TimeZone")).unwrap_or_else(Zone::utc);
+        style.zone = Zone::setting(&self.text("TimeZone")).unwrap_or_else(Zone::utc);
         style.extra_float_digits = self.text("extra_float_digits").parse().unwrap_or(1);
         style.bytea = match self.text("bytea_output").as_str() {
             "escape" => ByteaOutput::Escape,

@@ -86,9 +86,12 @@ pub fn canonical(name: &str, kind: Kind, value: &str, present: &str) -> Result<S
                 .ok_or_else(|| invalid().with_detail(date_style_detail(value)))?;
             Ok(date_style_text(style, order))
         }
-        Kind::Zone => Zone::parse(value)
+        Kind::Zone => Zone::setting(value)
             .map(|zone| zone.name().to_string())
-            .ok_or_else(invalid),
+            .ok_or_else(|| match value.trim().parse::<f64>() {
+                Ok(_) => invalid().with_detail("UTC timezone offset is out of range."),
+                Err(_) => invalid(),
+            }),
         Kind::SearchPath => match path_elements(value) {
             Some(_) => Ok(value.to_string()),
             None => Err(invalid().with_detail("List syntax is invalid.")),

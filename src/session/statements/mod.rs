@@ -10,7 +10,7 @@ mod words;
 
 use super::commands::{Command, Discard, Purpose};
 use super::copy_options;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::lexer::{Kind, Lexer};
 
 pub use words::Words;
@@ -118,6 +118,12 @@ pub fn recognize(text: &str) -> Result<Option<Command>> {
         }
         "copy" => return copy_options::recognize(&mut words),
         "call" => return call(&mut words),
+        // what is its source's was found before
+        "do" => {
+            return Err(Error::unsupported("DO is not supported here").with_hint(
+                "It runs on the Postgres source that search_path or narrows.source leads to.",
+            ));
+        }
         "select" => return Ok(set_config(&mut words)),
         _ => return Ok(None),
     };

@@ -7,6 +7,10 @@ use crate::names::quote_identifier;
 use crate::plan::lexer::{Kind, Token};
 use crate::session::commands::{Command, SetConfig};
 use crate::session::settings::{Scope, boolean};
+use crate::types::text::interval::write as write_interval;
+use crate::types::text::parse::interval;
+use crate::types::text::zone::parse_offset;
+use crate::types::text::{IntervalStyle, Zone};
 
 pub(super) fn set(words: &mut Words<'_>) -> Result<Command> {
     let mut scope = Scope::Session;
@@ -129,18 +133,46 @@ fn zone(words: &mut Words<'_>) -> Result<Option<String>> {
         return Ok(None);
     }
     if words.accept("interval") {
-        let offset = words.string()?;
+        let text = words.string()?;
         while words.accept_any(&["hour", "to", "minute"]) {}
-        let east = crate::types::text::zone::parse_offset(&offset).ok_or_else(|| {
-            Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                format!("invalid value for parameter \"TimeZone\": \"{offset}\""),
-            )
-        })?;
-        let zone = crate::types::text::Zone::fixed(east);
-        return Ok(Some(zone.name().to_string()));
+        return offset_of(&text).map(Some);
     }
     value(words).map(Some)
+}
+
+/// An interval east of Greenwich as a zone's name.
+fn offset_of(text: &str) -> Result<String> {
+    let invalid = |value: &str| {
+        Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("invalid value for parameter \"TimeZone\": \"{value}\""),
+        )
+    };
+    let east = match parse_offset(text) {
+        Some(east) => i64::from(east),
+        None => {
+            let interval = interval(text).map_err(|_| invalid(text))?;
+            let mut written = b"INTERVAL '".to_vec();
+            write_interval(&mut written, interval, IntervalStyle::Postgres);
+            written.push(b'\'');
+            let written = String::from_utf8_lossy(&written).into_owned();
+            if interval.months != 0 {
+                return Err(
+                    invalid(&written).with_detail("Cannot specify months in time zone interval.")
+                );
+            }
+            if interval.days != 0 {
+                return Err(
+                    invalid(&written).with_detail("Cannot specify days in time zone interval.")
+                );
+            }
+            interval.micros / 1_000_000
+        }
+    };
+    match i32::try_from(east) {
+        Ok(east) if east.abs() <= 167 * 3600 => Ok(Zone::fixed(east).name().to_string()),
+        _ => Err(invalid(text).with_detail("UTC timezone offset is out of range.")),
+    }
 }
 
 pub(super) fn reset(words: &mut Words<'_>) -> Result<Command> {

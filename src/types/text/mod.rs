@@ -9,10 +9,12 @@ pub mod float;
 pub mod interval;
 pub mod numeric;
 pub mod parse;
+mod posix;
 pub mod zone;
 
 pub use datetime::{DateOrder, DateStyle};
 pub use interval::{Interval, IntervalStyle};
+pub use posix::Posix;
 pub use zone::Zone;
 
 /// The settings that shape text output. Section 8.5.2 "Date/Time Output" and

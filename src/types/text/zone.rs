@@ -4,6 +4,8 @@
 use chrono::{DateTime, Datelike, NaiveDate, Offset, TimeZone, Utc, Weekday};
 use chrono_tz::{OffsetName, TZ_VARIANTS, Tz};
 
+use super::posix::Posix;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Zone {
     Named(Tz),
@@ -14,6 +16,13 @@ pub enum Zone {
         name: String,
         abbreviation: String,
     },
+    /// With rules of its own.
+    Posix {
+        rules: Posix,
+        name: String,
+        /// Of standard and of daylight saving time.
+        abbreviations: [String; 2],
+    },
 }
 
 impl Zone {
@@ -21,8 +30,14 @@ impl Zone {
         Zone::Named(Tz::UTC)
     }
 
+    /// What the TimeZone setting takes: any POSIX form as well, one without a name
+    /// (`+02:00`, west of Greenwich) among them.
+    pub fn setting(text: &str) -> Option<Zone> {
+        Zone::parse(text).or_else(|| posix(text))
+    }
+
     /// By an IANA name in any case, `UTC`, hours east (`3`, `-3.5`) or a POSIX
-    /// form without daylight saving (`UTC+3`, `<+03>-03`: west is positive).
+    /// form with a name (`UTC+3`, `<+03>-03`: west is positive).
     pub fn parse(text: &str) -> Option<Zone> {
         let text = text.trim();
         if let Ok(hours) = text.parse::<f64>() {
@@ -37,7 +52,8 @@ impl Zone {
         if text.eq_ignore_ascii_case("z") || text.eq_ignore_ascii_case("zulu") {
             return Some(Zone::Named(Tz::Zulu));
         }
-        posix(text)
+        let named = text.starts_with(|c: char| c == '<' || c.is_ascii_alphabetic());
+        named.then(|| posix(text))?
     }
 
     /// An offset in seconds east of Greenwich.
@@ -53,14 +69,15 @@ impl Zone {
     pub fn name(&self) -> &str {
         match self {
             Zone::Named(tz) => tz.name(),
-            Zone::Fixed { name, .. } => name,
+            Zone::Fixed { name, .. } | Zone::Posix { name, .. } => name,
         }
     }
 
-    /// As Arrow and chrono know it: an IANA name or `+05:30`.
-    pub fn arrow_name(&self) -> String {
+    /// As the engine knows it: an IANA name, `+05:30`, or a POSIX form.
+    pub fn engine_name(&self) -> String {
         match self {
             Zone::Named(tz) => tz.name().to_string(),
+            Zone::Posix { name, .. } => name.clone(),
             Zone::Fixed { east, .. } => {
                 let minutes = east.unsigned_abs() / 60;
                 let sign = if *east < 0 { '-' } else { '+' };
@@ -73,6 +90,7 @@ impl Zone {
     pub fn offset_at(&self, utc: i64) -> i32 {
         match self {
             Zone::Fixed { east, .. } => *east,
+            Zone::Posix { rules, .. } => rules.offset_at(utc),
             Zone::Named(Tz::UTC) => 0,
             Zone::Named(tz) => match instant(utc) {
                 Some(instant) => tz
@@ -88,6 +106,14 @@ impl Zone {
     pub fn abbreviation_at(&self, utc: i64) -> String {
         match self {
             Zone::Fixed { abbreviation, .. } => abbreviation.clone(),
+            Zone::Posix {
+                rules,
+                abbreviations: [standard, saving],
+                ..
+            } => match rules.saves_at(utc) {
+                true => saving.clone(),
+                false => standard.clone(),
+            },
             // many zones have no letters: their offset stands for them
             Zone::Named(tz) => instant(utc)
                 .map(|instant| tz.offset_from_utc_datetime(&instant.naive_utc()))
@@ -99,6 +125,9 @@ impl Zone {
     /// The instant of a local time (both in seconds). Where the clock jumps
     /// forward the offset before the jump counts, where it jumps back the one after.
     pub fn to_utc(&self, local: i64) -> i64 {
+        if let Zone::Posix { rules, .. } = self {
+            return rules.to_utc(local);
+        }
         // offsets stay within a day and a half of Greenwich
         let before = self.offset_at(local.saturating_sub(130_000));
         let after = self.offset_at(local.saturating_add(130_000));
@@ -164,21 +193,18 @@ pub fn write_offset(out: &mut Vec<u8>, east: i32) {
 
 /// `ABC+3`, `<+03>-03:30`: hours west.
 fn posix(text: &str) -> Option<Zone> {
-    let (name, rest) = match text.strip_prefix('<') {
-        Some(quoted) => quoted.split_once('>')?,
-        None => {
-            let end = text.find(|c: char| !c.is_ascii_alphabetic())?;
-            text.split_at(end)
-        }
-    };
-    if name.len() < 3 {
-        return None;
-    }
-    let west = parse_offset(rest)?;
-    Some(Zone::Fixed {
-        east: -west,
-        name: text.to_string(),
-        abbreviation: name.to_string(),
+    let (rules, [standard, saving]) = Posix::parse(text)?;
+    Some(match rules.changes() {
+        false => Zone::Fixed {
+            east: rules.offset_at(0),
+            name: text.to_string(),
+            abbreviation: standard,
+        },
+        true => Zone::Posix {
+            rules,
+            name: text.to_string(),
+            abbreviations: [standard, saving],
+        },
     })
 }
 
@@ -256,7 +282,7 @@ mod tests {
     fn zones_without_letters_are_called_by_their_offset() {
         let zone = Zone::parse("America/Sao_Paulo").expect("known");
         assert_eq!(zone.abbreviation_at(1_720_000_000), "-03");
-        assert_eq!(Zone::fixed(-19_800).arrow_name(), "-05:30");
+        assert_eq!(Zone::fixed(-19_800).engine_name(), "-05:30");
     }
 
     #[test]

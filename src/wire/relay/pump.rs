@@ -11,7 +11,7 @@ use super::copy_in;
 use super::replies::Replies;
 use crate::error::{Error, SqlState};
 use crate::names::SourceName;
-use crate::session::{Prepared, Relayed};
+use crate::session::{Heading, Notice, Prepared, Relayed};
 use crate::sources::postgres::relay::{Frame, Lease, Report as SourceReport};
 use crate::wire::backend::Severity;
 use crate::wire::channel::Channel;
@@ -62,7 +62,7 @@ pub async fn settle(
         report,
         failed: None,
         own: None,
-        heading: Heading::Open,
+        heading: Headed::Open,
         stopped: None,
     };
     let result = pump.run().await;
@@ -93,13 +93,13 @@ struct Pump<'a> {
     failed: Option<SqlState>,
     /// What went wrong before the client's own statement.
     own: Option<Error>,
-    heading: Heading,
+    heading: Headed,
     stopped: Option<Stopped>,
 }
 
-/// Has an EXPLAIN's first line been written?
+/// Has an EXPLAIN's heading been written?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Heading {
+enum Headed {
     Open,
     Written,
 }
@@ -178,19 +178,33 @@ impl Pump<'_> {
             return Ok(true);
         };
         let heading = match self.heading {
-            Heading::Open => about.heading(),
-            Heading::Written => None,
+            Headed::Open => about.heading(),
+            Headed::Written => None,
         };
         if let Some(stopped) = &mut self.stopped {
             stopped.rows_dropped = true;
             return Ok(true);
         }
-        self.heading = Heading::Written;
-        if let Some(heading) = heading {
-            self.channel.out.text_row(&heading);
+        self.heading = Headed::Written;
+        match heading {
+            None => {}
+            Some(Heading::Line(text)) => self.channel.out.text_row(&text),
+            Some(Heading::Notice(message)) => self.notify(message),
         }
         self.channel.out.raw(self.lease.rows(rows));
         Ok(true)
+    }
+
+    fn notify(&mut self, message: String) {
+        // as the source would, which knows the client's setting
+        let least = self.lease.setting("client_min_messages");
+        if !matches!(least, Some("warning" | "error")) {
+            self.channel.out.notice(&Notice {
+                severity: "NOTICE",
+                state: SqlState::SUCCESSFUL_COMPLETION,
+                message,
+            });
+        }
     }
 
     async fn frame(&mut self, frame: Frame) -> Result<(), Failure> {

@@ -2,14 +2,16 @@
 //! effects, positions.
 
 use super::relayed;
-use crate::plan::relay::{Analyze, Effects, Hold, Kind};
+use crate::plan::relay::{Analyze, Effects, Hold, Kind, PlanForm};
 
 #[test]
 fn kinds() {
-    let explained = |of, analyze| Kind::Explain {
+    let with_plan = |of, analyze, plan| Kind::Explain {
         of: Box::new(of),
         analyze,
+        plan,
     };
+    let explained = |of, analyze| with_plan(of, analyze, PlanForm::Lines);
     for (text, expected) in [
         ("select * from orders", Kind::Read),
         ("values ((select 1 from orders))", Kind::Read),
@@ -43,6 +45,7 @@ fn kinds() {
         ("vacuum orders", Kind::Maintain),
         ("lock orders", Kind::Maintain),
         ("call shop.p()", Kind::Call),
+        ("do $$ begin end $$", Kind::Call),
         (
             "explain select * from orders",
             explained(Kind::Read, Analyze::No),
@@ -65,6 +68,18 @@ fn kinds() {
         ),
         (
             "explain (analyze 'false') table orders",
+            explained(Kind::Read, Analyze::No),
+        ),
+        (
+            "explain (format JSON) table orders",
+            with_plan(Kind::Read, Analyze::No, PlanForm::Document),
+        ),
+        (
+            "explain (analyze, format 'yaml') table orders",
+            with_plan(Kind::Read, Analyze::Yes, PlanForm::Document),
+        ),
+        (
+            "explain (format \"text\") table orders",
             explained(Kind::Read, Analyze::No),
         ),
         (

@@ -13,7 +13,9 @@ use super::{Names, Reading, RelayStatement, Rewritten, Temporary, read};
 use crate::catalog::{Catalog, Schema};
 use crate::error::Error;
 use crate::names::{RelationName, SourceName};
-use crate::sources::{RelationKind, Table, TableState};
+use crate::sources::{
+    ArrayType, Layout, RelationKind, SourceType, Table, TableState, TypeFunctions, TypeKind,
+};
 
 /// `shop` and `shop_crm` are `public` and `CRM` of one source, `stock` is a schema
 /// of the same name on another, `lake` holds files.
@@ -52,8 +54,41 @@ fn catalog() -> Catalog {
         };
         schemas.insert(schema.to_string(), schema_of);
     }
+    let of = |schema: Option<&str>, remote: &str, name: &str| {
+        Arc::new(SourceType {
+            source: SourceName::new("shop"),
+            schema: schema.map(str::to_string),
+            remote_schema: remote.into(),
+            name: name.into(),
+            oid: 16_400,
+            kind: TypeKind::Base,
+            array: Some(ArrayType {
+                oid: 16_401,
+                name: format!("_{name}"),
+            }),
+            layout: Layout {
+                length: -1,
+                by_value: false,
+                align: 'i',
+                storage: 'x',
+            },
+            category: 'U',
+            preferred: false,
+            delimiter: ',',
+            element: 0,
+            collation: 0,
+            default: None,
+            comment: None,
+            functions: TypeFunctions::default(),
+        })
+    };
+    let types = vec![
+        of(Some("shop_crm"), "CRM", "mood"),
+        of(None, "extensions", "hstore"),
+    ];
     Catalog {
         schemas,
+        types: BTreeMap::from([(SourceName::new("shop"), types)]),
         ..Catalog::default()
     }
 }

@@ -1,6 +1,6 @@
 //! Where a statement goes: reasons against the relay, and search paths.
 
-use super::{catalog, path, reason, relayed, with_names};
+use super::{catalog, check, path, reason, relayed, with_names};
 use crate::names::SourceName;
 use crate::plan::relay::{Names, Reading, Temporary, read, remote_search_path};
 
@@ -79,7 +79,6 @@ fn what_is_not_of_one_postgres_is_the_engines() {
             "copy orders from program 'x'",
             "COPY with a file or program is not relayed",
         ),
-        ("do $$ begin end $$", "DO is not relayed"),
         (
             "set search_path = shop",
             "a statement of the session or the server is not relayed",
@@ -347,4 +346,48 @@ fn depth_is_bounded() {
         let (_, rewritten) = relayed(&text);
         assert!(rewritten.text().ends_with(expected), "{}", &text[..40]);
     }
+}
+
+/// Types and functions alone decide as well, if no table does.
+#[test]
+fn a_source_is_found_by_its_types_and_functions() {
+    check(&[
+        ("select $1::shop_crm.mood", "select $1::\"CRM\".mood"),
+        ("select $1::mood[]", "select $1::mood[]"),
+        ("select null::_mood", "select null::_mood"),
+        ("select mood 'ok' < 'sad'", "select mood 'ok' < 'sad'"),
+        ("select f(1)", "select f(1)"),
+        ("select * from f(1) g", "select * from f(1) g"),
+        // where it is listed and where it lies
+        ("select ''::shop.hstore", "select ''::extensions.hstore"),
+        (
+            "select ''::narrows.shop.hstore",
+            "select ''::extensions.hstore",
+        ),
+        (
+            "select ''::extensions.hstore",
+            "select ''::extensions.hstore",
+        ),
+        (
+            "select ''::extensions.hstore from orders",
+            "select ''::extensions.hstore from public.orders",
+        ),
+    ]);
+    for (text, expected) in [
+        (
+            "select ''::extensions.nosuch",
+            "unknown name extensions.nosuch",
+        ),
+        (
+            "select ''::extensions.hstore from stock.parts",
+            "unknown name extensions.hstore",
+        ),
+        ("select ''::nosuch", "no table named"),
+        ("select mood(1) from pg_class", "system catalog pg_class"),
+        ("select pg_typeof(1), lower('x')", "no table named"),
+    ] {
+        assert_eq!(reason(text), expected, "{text}");
+    }
+    let nowhere = with_names(&["shop", "stock"], |names| read("select f(1)", names));
+    assert!(matches!(nowhere, Reading::Engine(_)));
 }

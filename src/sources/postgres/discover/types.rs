@@ -191,6 +191,7 @@ fn source_type(
     Some(SourceType {
         source: source.source_name().clone(),
         schema,
+        remote_schema: row.schema,
         name: row.name,
         oid: row.oid,
         kind,

@@ -23,6 +23,7 @@ use super::cancel::Canceller;
 use super::inbox::{Bulk, Frame, Inbox};
 use super::parameters::Parameters;
 use super::prepared::Known;
+use super::report::Report;
 use super::settings::UpstreamSettings;
 use crate::error::{Error, Result};
 use crate::names::SourceName;
@@ -321,12 +322,39 @@ impl Connection {
         }
     }
 
+    /// The same; what the source refused first, with its position in what was sent.
+    pub async fn first_error(&mut self) -> Result<Option<Error>> {
+        let mut error = None;
+        loop {
+            while let Some(frame) = self.next()? {
+                if frame.kind == b'E' && error.is_none() {
+                    let report = Report::new(self.body(frame));
+                    let refused = report.to_error(&self.source);
+                    let position = report.field(b'P').and_then(|at| at.parse().ok());
+                    error = Some(match position {
+                        Some(position) => refused.with_position(position),
+                        None => refused,
+                    });
+                }
+            }
+            if self.awaited.is_empty() && !self.has_unsent() {
+                return Ok(error);
+            }
+            self.receive().await?;
+        }
+    }
+
     /// Keeps little while nobody uses it.
     pub(super) fn shrink(&mut self) {
         self.inbox.shrink();
         if self.out.is_empty() && self.out.capacity() > KEPT {
             self.out = BytesMut::new();
         }
+    }
+
+    /// What the session was told of a setting.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.applied.get(name)
     }
 
     /// Are these settings in place, without a doubt?
