@@ -101,8 +101,8 @@ impl Session {
         }
         if !source.is_writable() {
             return match relayed.kind {
-                // the source's transaction is READ ONLY, whatever it calls
-                Kind::Call => Ok(()),
+                // not understood, but its transaction is READ ONLY
+                Kind::Call if !may_commit(relayed.text.text()) => Ok(()),
                 _ => Err(read_only(&relayed.source)),
             };
         }
@@ -157,6 +157,13 @@ pub(super) fn writes(kind: &Kind) -> bool {
         Kind::Explain { of, analyze } => *analyze == Analyze::Yes && writes(of),
         Kind::Declare { of, .. } => writes(of),
     }
+}
+
+/// Procedures and DO blocks may end the transaction that they are called in, and
+/// begin one that is not READ ONLY (section 43.8 "Transaction Management").
+fn may_commit(text: &str) -> bool {
+    let first = Lexer::new(text).next();
+    first.is_some_and(|token| ["call", "do"].iter().any(|word| token.is_word(word)))
 }
 
 /// Built-in functions with effects that READ ONLY does not hold back: large

@@ -67,12 +67,13 @@ impl Attached {
             let mut held = self.shared.clone().lock_owned().await;
             if let Some(lease) = held.as_mut()
                 && !lease.is_answered()
+                && !lease.is_given_up()
             {
                 lease.settle().await?;
             }
             self.held = Some(held);
         }
-        Ok(())
+        self.lease()?.reclaim().await
     }
 
     /// The connection; the session must have attached it for this statement.
@@ -89,7 +90,7 @@ impl Attached {
         let Ok(lease) = self.lease() else {
             return Settled::Busy;
         };
-        if lease.is_dead() {
+        if lease.is_dead() || lease.is_given_up() {
             return Settled::Free;
         }
         let settled = match lease.status() {

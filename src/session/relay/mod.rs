@@ -92,6 +92,10 @@ pub struct Relays {
 }
 
 impl Relays {
+    pub fn is_empty(&self) -> bool {
+        self.attached.is_empty()
+    }
+
     fn temporary(&self) -> Temporary<'_> {
         Temporary {
             source: self.temporary_at.as_ref(),
@@ -132,6 +136,7 @@ impl Session {
             self.last_source = Some(name.clone());
         }
         let settings = self.upstream_settings(name)?;
+        let read_only = !self.postgres(name)?.is_writable();
         let at = match self.relays.attached.iter().position(|a| a.source == *name) {
             Some(at) => at,
             None => self.lease(name, &settings).await?,
@@ -144,11 +149,16 @@ impl Session {
         if batch == Batch::Ended {
             lease.apply(&settings);
         }
-        if block == Block::Closed
-            && let Some(text) = begin
-        {
-            lease.tell(&text);
-            attached.block = Block::Open;
+        match begin {
+            Some(text) if block == Block::Closed => {
+                lease.tell(&text);
+                attached.block = Block::Open;
+            }
+            // what is kept may have been told to write
+            None if read_only && batch == Batch::Ended && lease.taint_reason().is_some() => {
+                lease.tell("SET SESSION default_transaction_read_only = on");
+            }
+            _ => {}
         }
         attached.settings = settings;
         if writes {
@@ -285,6 +295,11 @@ impl Session {
         }
     }
 
+    /// A source has not what a statement names: does it have something else now?
+    pub fn suspect(&self, name: &SourceName) {
+        self.engine.engine().suspect(name);
+    }
+
     /// A connection that broke is forgotten; the source cancels what it ran.
     pub fn detach(&mut self, name: &SourceName) {
         if self.relays.temporary_at.as_ref() == Some(name) {
@@ -315,7 +330,7 @@ impl Session {
     }
 
     /// Do statements now belong to a transaction of more than their own?
-    fn begins_block(&self) -> bool {
+    pub(super) fn begins_block(&self) -> bool {
         matches!(self.transaction.state, State::Block(_)) || self.transaction.is_shared()
     }
 

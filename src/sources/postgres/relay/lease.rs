@@ -45,6 +45,13 @@ impl Lease {
         self.role
     }
 
+    /// What statements read has changed: this connection forgets its own, and texts
+    /// that are prepared from now on are so under new names.
+    pub fn forget_statements(&mut self) {
+        self.pool.forget_statements();
+        self.taint("a statement's columns changed");
+    }
+
     /// Gives the connection back. It is reused if everything was answered: at once
     /// if nothing of its user's is left in it, else after an open transaction was
     /// rolled back and what is left discarded, in the background.

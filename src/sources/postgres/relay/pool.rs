@@ -88,6 +88,10 @@ impl RelayPool {
         self.statements.intern(sql, oids, settings)
     }
 
+    pub(super) fn forget_statements(&self) {
+        self.statements.forget();
+    }
+
     /// A connection that is idle and outside of any transaction, with the settings
     /// in place or, if the source is known to take them, about to be with the next
     /// flush. First come, first served. 53300 if none came free in time, 08001 if

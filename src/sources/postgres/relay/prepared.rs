@@ -65,6 +65,12 @@ pub(super) struct Statements {
 }
 
 impl Statements {
+    /// Whoever asks next gets a statement that no connection knows.
+    pub fn forget(&self) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.clear();
+    }
+
     /// The same statement for the same text, types and settings.
     pub fn intern(
         &self,
