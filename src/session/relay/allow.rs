@@ -4,6 +4,7 @@
 use super::Relayed;
 use crate::error::{Error, Result, SqlState};
 use crate::names::{RelationName, SourceName};
+use crate::plan::lexer::Lexer;
 use crate::plan::relay::{Analyze, FunctionName, Kind, RelayStatement, is_builtin};
 use crate::session::Session;
 use crate::sources::postgres::PostgresSource;
@@ -102,7 +103,7 @@ impl Session {
         if !source.is_writable() {
             return match relayed.kind {
                 // not understood, but its transaction is READ ONLY
-                Kind::Call if !may_commit(relayed.text.text()) => Ok(()),
+                Kind::Call if only_reads_in_read_only(relayed.text.text()) => Ok(()),
                 _ => Err(read_only(&relayed.source)),
             };
         }
@@ -159,11 +160,33 @@ pub(super) fn writes(kind: &Kind) -> bool {
     }
 }
 
-/// Procedures and DO blocks may end the transaction that they are called in, and
-/// begin one that is not READ ONLY (section 43.8 "Transaction Management").
-fn may_commit(text: &str) -> bool {
-    let first = Lexer::new(text).next();
-    first.is_some_and(|token| ["call", "do"].iter().any(|word| token.is_word(word)))
+/// READ ONLY does not hold back all that a text may be that was not understood:
+/// procedures and DO blocks end the transaction that they are called in and begin
+/// one that writes (section 43.8 "Transaction Management"), COPY writes files and
+/// runs programs, ALTER SYSTEM counts as reading.
+fn only_reads_in_read_only(text: &str) -> bool {
+    const READERS: &[&str] = &[
+        "close",
+        "deallocate",
+        "declare",
+        "execute",
+        "explain",
+        "fetch",
+        "listen",
+        "move",
+        "prepare",
+        "reset",
+        "select",
+        "set",
+        "show",
+        "table",
+        "unlisten",
+        "values",
+        "with",
+    ];
+    Lexer::new(text)
+        .next()
+        .is_some_and(|first| first.is_symbol("(") || READERS.iter().any(|word| first.is_word(word)))
 }
 
 /// Built-in functions with effects that READ ONLY does not hold back: large

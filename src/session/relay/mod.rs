@@ -69,6 +69,12 @@ impl Relayed {
         }
     }
 
+    /// Of what EXECUTE runs, or its own.
+    pub fn prepared_text(&self) -> &str {
+        let runs = self.runs.as_ref().and_then(|runs| runs.relay.as_ref());
+        runs.map_or(&self.text, |relay| &relay.relayed.text).text()
+    }
+
     /// The first line of an EXPLAIN's answer, which says where the plan is from.
     pub fn heading(&self) -> Option<String> {
         matches!(self.kind, Kind::Explain { .. })
@@ -395,7 +401,12 @@ impl Session {
         if let Some(known) = prepared.statement.get()
             && known.fits(&settings)
         {
-            return Ok(known.clone());
+            return match known.is_stale() {
+                false => Ok(known.clone()),
+                true => Err(Error::unsupported(
+                    "cached plan must not change result type",
+                )),
+            };
         }
         let pool = self.postgres(name)?.relay();
         let statement = pool.statement(prepared.relayed.text.text(), &prepared.oids, &settings);

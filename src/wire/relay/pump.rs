@@ -269,6 +269,7 @@ impl Pump<'_> {
         if error.ends_connection() {
             return Err(error.to_error(self.lease.source()).into());
         }
+        let stale = error.is_stale_statement();
         let state = SqlState::from_code(error.code()).unwrap_or(SqlState::SYSTEM_ERROR);
         if let Some(about) = self.about().cloned()
             && self.failed.is_none()
@@ -278,8 +279,8 @@ impl Pump<'_> {
                 .relayed_report(b'E', error.fields(), |at| about.position(at));
             self.failed = Some(state);
         }
-        if error.is_stale_statement() {
-            self.lease.forget_statements();
+        if stale && let Some(about) = self.about().cloned() {
+            self.lease.forget_statement(about.prepared_text());
         }
         self.replies.failed();
         Ok(())

@@ -175,9 +175,7 @@ fn promise_36_prepared_statements_never_change_their_columns_in_silence() {
             client.query("CALL narrows.refresh('shop')");
             let sql = "SELECT * FROM shop.drift";
             let run = [bind("", "mine", &[], [&[], &[]]), execute("", 0), sync()].concat();
-            client.send(&[parse("mine", sql, &[]), describe('S', "mine"), sync()].concat());
-            let described = client.until_ready();
-            assert_eq!(columns(&described), ["id", "name", "gone"]);
+            assert_eq!(columns(&prepares(&mut client, sql)), ["id", "name", "gone"]);
             client.send(&run);
             assert_eq!(kinds(&client.until_ready()), "2DDCZ");
             client.query("PREPARE theirs AS SELECT * FROM shop.drift");
@@ -200,19 +198,16 @@ fn promise_36_prepared_statements_never_change_their_columns_in_silence() {
             assert!(error_of(&messages).is_ok(), "{what}: {}", kinds(&messages));
             // whoever prepares now, even under the same text, has the new truth
             for client in [&mut client, &mut rig.client(route)] {
-                client.send(
-                    &[
-                        close('S', "mine"),
-                        parse("mine", sql, &[]),
-                        describe('S', "mine"),
-                        run.clone(),
-                    ]
-                    .concat(),
-                );
-                let messages = client.until_ready();
-                match error_of(&messages) {
+                client.send(&[close('S', "mine"), sync()].concat());
+                client.until_ready();
+                let described = prepares(client, sql);
+                match error_of(&described) {
                     Ok(error) => assert_eq!(error.code(), "42P01", "{what}: {}", error.text()),
-                    Err(_) => assert_eq!(kinds(&messages).replace('D', ""), "31tT2CZ", "{what}"),
+                    Err(_) => {
+                        assert_eq!(columns(&described)[..2], ["id", "name"], "{what}");
+                        client.send(&run);
+                        assert_eq!(kinds(&client.until_ready()), "2DDCZ", "{what}");
+                    }
                 }
             }
         }
@@ -221,4 +216,20 @@ fn promise_36_prepared_statements_never_change_their_columns_in_silence() {
         rig.source.backends("state = 'active'") == 0
     });
     rig.pool_is_whole(4);
+}
+
+/// Parse and Describe. The first to hear of a change may be whoever prepares a
+/// text that others had prepared before it.
+fn prepares(client: &mut Client, sql: &str) -> Vec<Message> {
+    let mut again = true;
+    loop {
+        client.send(&[parse("mine", sql, &[]), describe('S', "mine"), sync()].concat());
+        let messages = client.until_ready();
+        let stale = error_of(&messages).is_ok_and(|error| error.code() == "0A000");
+        if !(stale && std::mem::take(&mut again)) {
+            return messages;
+        }
+        client.send(&[close('S', "mine"), sync()].concat());
+        client.until_ready();
+    }
 }

@@ -3,8 +3,12 @@
 mod drift;
 mod ends;
 mod faults;
+mod logins;
 mod malformed;
 mod pools;
 mod proxy;
+mod read_only;
+mod reading;
 mod rig;
 mod stalls;
+mod transactions;

@@ -172,6 +172,9 @@ fn promise_33_the_cap_holds_and_connections_come_back_after_every_end() {
 fn ends(rig: &Rig, client: &mut Client, end: &str) {
     const SLOW: &str = "SELECT count(*) FROM shop.slow";
     let begin = |client: &mut Client, sql: &str| {
+        until("the end of the last", Duration::from_secs(8), || {
+            rig.source.running("slow") == 0
+        });
         client.send(&query(sql));
         until("the start", Duration::from_secs(5), || {
             rig.source.running("slow") > 0

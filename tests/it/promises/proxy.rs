@@ -71,7 +71,6 @@ struct Shared {
     ended: watch::Sender<End>,
     /// Bytes that the server under test has taken.
     taken: AtomicU64,
-    accepted: AtomicU64,
     /// What `Answer` was told.
     heard: Mutex<Vec<u8>>,
 }
@@ -92,7 +91,6 @@ impl Proxy {
             mode: watch::Sender::new(Mode::Pass),
             ended: watch::Sender::new(End::Close),
             taken: AtomicU64::new(0),
-            accepted: AtomicU64::new(0),
             heard: Mutex::default(),
         });
         runtime.spawn(listen(shared.clone(), listener, address));
@@ -126,10 +124,6 @@ impl Proxy {
         self.shared.taken.load(Ordering::Relaxed)
     }
 
-    pub fn accepted(&self) -> u64 {
-        self.shared.accepted.load(Ordering::Relaxed)
-    }
-
     pub fn heard(&self) -> Vec<u8> {
         self.shared.heard.lock().expect("whole").clone()
     }
@@ -151,7 +145,6 @@ async fn listen(shared: Arc<Shared>, listener: TcpListener, address: SocketAddr)
             changed = mode.changed() => changed.expect("the proxy lives"),
             accepted = open.accept() => {
                 if let Ok((socket, _)) = accepted {
-                    shared.accepted.fetch_add(1, Ordering::Relaxed);
                     tokio::spawn(serve(shared.clone(), socket));
                 }
             }
@@ -205,13 +198,16 @@ async fn encrypt(
     mut socket: TcpStream,
     acceptor: TlsAcceptor,
 ) -> std::io::Result<()> {
+    let mut ended = shared.ended.subscribe();
     let mut request = [0; 8];
     socket.read_exact(&mut request).await?;
     socket.write_all(b"S").await?;
     let mut socket = acceptor.accept(socket).await?;
     let mut source = TcpStream::connect(shared.source).await?;
-    tokio::io::copy_bidirectional(&mut socket, &mut source).await?;
-    Ok(())
+    tokio::select! {
+        copied = tokio::io::copy_bidirectional(&mut socket, &mut source) => copied.map(|_| ()),
+        _ = ended.changed() => Ok(()),
+    }
 }
 
 async fn pass(shared: &Shared, socket: TcpStream) {

@@ -28,7 +28,7 @@ const STATE: &str = "SELECT (SELECT string_agg(id || ':' || v, ',' ORDER BY id) 
      (SELECT count(*) FROM pg_largeobject_metadata) || '|' || (SELECT count(*) FROM pg_description) || '|' || \
      (SELECT count(*) FROM shop.kept)";
 
-const STATEMENTS: [&str; 53] = [
+const STATEMENTS: [&str; 55] = [
     "INSERT INTO shop.t VALUES (50, 1)",
     "INSERT INTO shop.t VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET v = 9",
     "UPDATE shop.t SET v = 1",
@@ -48,6 +48,8 @@ const STATEMENTS: [&str; 53] = [
     "COPY (DELETE FROM shop.t RETURNING id) TO STDOUT",
     "COPY (SELECT shop.touch() FROM shop.items LIMIT 1) TO STDOUT",
     "COPY shop.t TO PROGRAM 'cat'",
+    "COPY (SELECT 1 FROM shop.t) TO '/nowhere/at/all'",
+    "ALTER SYSTEM SET work_mem = '4MB'",
     "PREPARE p AS DELETE FROM shop.t; EXECUTE p",
     "PREPARE q AS SELECT shop.touch() FROM shop.items LIMIT 1; EXECUTE q",
     "SELECT shop.touch() FROM shop.items LIMIT 1",
@@ -96,7 +98,13 @@ fn run(client: &mut Client, sql: &str) -> Vec<Message> {
         let kind = message.kind;
         messages.push(message);
         match kind {
-            'G' => client.send(&[crate::wire::client::message(b'd', b"60\t1\n"), crate::wire::client::message(b'c', b"")].concat()),
+            'G' => client.send(
+                &[
+                    crate::wire::client::message(b'd', b"60\t1\n"),
+                    crate::wire::client::message(b'c', b""),
+                ]
+                .concat(),
+            ),
             'Z' => break,
             _ => {}
         }
@@ -115,7 +123,11 @@ fn promise_26_a_source_that_is_not_writable_is_never_written() {
     };
     let before = rig.source.value(STATE);
     for sql in STATEMENTS {
-        for setting in ["narrows.route = auto", "narrows.route = engine", "narrows.source = 'shop'"] {
+        for setting in [
+            "narrows.route = auto",
+            "narrows.route = engine",
+            "narrows.source = 'shop'",
+        ] {
             let mut client = rig.server.client();
             client.query(&format!("SET {setting}"));
             let what = format!("{setting}: {sql}");
@@ -133,7 +145,15 @@ fn promise_26_a_source_that_is_not_writable_is_never_written() {
             unchanged(&rig, &before, &what);
             // nor by the extended protocol
             if !sql.contains(';') && !sql.starts_with("COPY") {
-                client.send(&[parse("", sql, &[]), bind("", "", &[], [&[], &[]]), execute("", 0), sync()].concat());
+                client.send(
+                    &[
+                        parse("", sql, &[]),
+                        bind("", "", &[], [&[], &[]]),
+                        execute("", 0),
+                        sync(),
+                    ]
+                    .concat(),
+                );
                 client.until_ready();
                 unchanged(&rig, &before, &what);
             }
@@ -152,7 +172,10 @@ fn promise_26_a_connection_that_is_kept_stays_read_only() {
         return;
     };
     let before = rig.source.value(STATE);
-    for keep in ["SELECT pg_advisory_lock(7) FROM shop.items WHERE id = 1", "SELECT 1 FROM shop.items WHERE id = 1"] {
+    for keep in [
+        "SELECT pg_advisory_lock(7) FROM shop.items WHERE id = 1",
+        "SELECT 1 FROM shop.items WHERE id = 1",
+    ] {
         for unlock in [
             "SELECT shop.unlock() FROM shop.items WHERE id = 1",
             "SELECT set_config('default_transaction_read_only', 'off', false) FROM shop.items WHERE id = 1",
@@ -165,7 +188,15 @@ fn promise_26_a_connection_that_is_kept_stays_read_only() {
                 let what = format!("{setting}: {keep}; {unlock}");
                 let touch = "SELECT shop.touch() FROM shop.items WHERE id = 1";
                 assert!(error_of(&client.query(touch)).is_ok(), "{what}");
-                client.send(&[parse("", touch, &[]), bind("", "", &[], [&[], &[]]), execute("", 0), sync()].concat());
+                client.send(
+                    &[
+                        parse("", touch, &[]),
+                        bind("", "", &[], [&[], &[]]),
+                        execute("", 0),
+                        sync(),
+                    ]
+                    .concat(),
+                );
                 assert!(error_of(&client.until_ready()).is_ok(), "{what}");
                 client.query("BEGIN");
                 assert!(error_of(&client.query(touch)).is_ok(), "{what}");

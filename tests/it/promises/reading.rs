@@ -38,7 +38,7 @@ const ODD: &str = r#"
                       'default_text_search_config = ''pg_catalog.german''']) AS s);
     END $$;
     CREATE TABLE shop.odd (id int, name text, d date, tz timestamptz, ts timestamp, iv interval,
-        f float8, r real, b bytea, a text[], n numeric);
+        f float8, r real, b bytea, a text[], n numeric(10, 3));
     CREATE TABLE shop."we""ird '; -- tab\le" ("Mixed "" ' \ Case" int, "select" text);
     INSERT INTO shop."we""ird '; -- tab\le" VALUES (1, 'a'), (2, 'b\c');
     CREATE TABLE other.odd (id int, name text)"#;
@@ -68,11 +68,20 @@ fn quoted(text: &str) -> String {
 fn check(rig: &Rig, client: &mut Client, route: Route, sql: &str) {
     let expected = rig.source.rows(sql);
     let messages = client.query(sql);
-    assert!(error_of(&messages).is_err(), "{route:?} {sql}: {}", error_of(&messages).expect("one").text());
+    assert!(
+        error_of(&messages).is_err(),
+        "{route:?} {sql}: {}",
+        error_of(&messages).expect("one").text()
+    );
     let rows: Vec<Vec<Option<String>>> = messages
         .iter()
         .filter(|message| message.kind == 'D')
-        .map(|row| row.values().into_iter().map(|v| v.map(|b| String::from_utf8(b).expect("UTF-8"))).collect())
+        .map(|row| {
+            row.values()
+                .into_iter()
+                .map(|v| v.map(|b| String::from_utf8(b).expect("UTF-8")))
+                .collect()
+        })
         .collect();
     assert_eq!(rows, expected, "{route:?} {sql}");
 }
@@ -80,7 +89,15 @@ fn check(rig: &Rig, client: &mut Client, route: Route, sql: &str) {
 /// By the extended protocol, parameters as text.
 fn with_parameters(client: &mut Client, sql: &str, values: &[&str]) -> Vec<Message> {
     let values: Vec<Option<&[u8]>> = values.iter().map(|value| Some(value.as_bytes())).collect();
-    client.send(&[parse("", sql, &[]), bind("", "", &values, [&[], &[]]), execute("", 0), sync()].concat());
+    client.send(
+        &[
+            parse("", sql, &[]),
+            bind("", "", &values, [&[], &[]]),
+            execute("", 0),
+            sync(),
+        ]
+        .concat(),
+    );
     client.until_ready()
 }
 
@@ -100,14 +117,25 @@ fn promise_23_hostile_values_and_names_mean_what_they_mean_in_postgres() {
         for text in HOSTILE {
             let literal = quoted(text);
             let escaped = format!("E{}", literal.replace('\\', "\\\\"));
-            let pattern = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            let pattern = text
+                .replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_");
             for sql in [
                 format!("SELECT id, name FROM shop.odd WHERE name = {literal}"),
                 format!("SELECT id FROM shop.odd WHERE name = {escaped}"),
                 format!("SELECT id FROM shop.odd WHERE name IN ({literal}, 'x') ORDER BY id"),
-                format!("SELECT id FROM shop.odd WHERE name <> {literal} AND name > 'A' COLLATE \"C\" ORDER BY id"),
-                format!("SELECT id FROM shop.odd WHERE name LIKE {} ORDER BY id", quoted(&format!("%{pattern}%"))),
-                format!("SELECT id FROM shop.odd WHERE name LIKE {} ESCAPE '#' ORDER BY id", quoted(&format!("{}%", text.replace('#', "##")))),
+                format!(
+                    "SELECT id FROM shop.odd WHERE name <> {literal} AND name > 'A' COLLATE \"C\" ORDER BY id"
+                ),
+                format!(
+                    "SELECT id FROM shop.odd WHERE name LIKE {} ORDER BY id",
+                    quoted(&format!("%{pattern}%"))
+                ),
+                format!(
+                    "SELECT id FROM shop.odd WHERE name LIKE {} ESCAPE '#' ORDER BY id",
+                    quoted(&format!("{}%", text.replace('#', "##")))
+                ),
                 format!("SELECT {literal} AS v, id FROM shop.odd WHERE id = 1"),
             ] {
                 // a pattern that ends in its escape character is an error in both
@@ -116,11 +144,22 @@ fn promise_23_hostile_values_and_names_mean_what_they_mean_in_postgres() {
                 }
                 check(&rig, &mut client, route, &sql);
             }
-            let expected = ids_of(&rig, &format!("SELECT id FROM shop.odd WHERE name = {literal}"));
+            let expected = ids_of(
+                &rig,
+                &format!("SELECT id FROM shop.odd WHERE name = {literal}"),
+            );
             let sql = "SELECT id FROM shop.odd WHERE name = $1";
-            assert_eq!(ids(&with_parameters(&mut client, sql, &[text])), expected, "{route:?} {text}");
+            assert_eq!(
+                ids(&with_parameters(&mut client, sql, &[text])),
+                expected,
+                "{route:?} {text}"
+            );
             let sql = "SELECT id FROM shop.odd WHERE name LIKE $1 AND id >= $2::int";
-            assert_eq!(ids(&with_parameters(&mut client, sql, &[&pattern, "0"])), expected, "{route:?} {text}");
+            assert_eq!(
+                ids(&with_parameters(&mut client, sql, &[&pattern, "0"])),
+                expected,
+                "{route:?} {text}"
+            );
         }
         for sql in [
             "SELECT id, d, tz, ts, iv, f, r, b, a, n FROM shop.odd ORDER BY id",
@@ -139,12 +178,17 @@ fn promise_23_hostile_values_and_names_mean_what_they_mean_in_postgres() {
             check(&rig, &mut client, route, sql);
         }
     }
-    assert_eq!(rig.source.value("SELECT count(*) FROM shop.odd"), HOSTILE.len().to_string());
+    assert_eq!(
+        rig.source.value("SELECT count(*) FROM shop.odd"),
+        HOSTILE.len().to_string()
+    );
 }
 
 fn ids_of(rig: &Rig, sql: &str) -> Vec<String> {
     let rows = rig.source.rows(sql);
-    rows.into_iter().map(|mut row| row.swap_remove(0).expect("an id")).collect()
+    rows.into_iter()
+        .map(|mut row| row.swap_remove(0).expect("an id"))
+        .collect()
 }
 
 /// The bytes end before a source could read them as something else.
@@ -160,7 +204,14 @@ fn promise_24_invalid_utf8_is_refused_before_it_reaches_a_source() {
     for route in ROUTES {
         let mut client = rig.client(route);
         assert_eq!(client.value("SELECT count(*) FROM shop.items"), "1000");
-        for bytes in [&b"\xc3"[..], b"\xff'", b"\xc0\xa7", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80", b"a\xe2\x28'"] {
+        for bytes in [
+            &b"\xc3"[..],
+            b"\xff'",
+            b"\xc0\xa7",
+            b"\xed\xa0\x80",
+            b"\xf8\x88\x80\x80\x80",
+            b"a\xe2\x28'",
+        ] {
             let before = rig.proxy.taken();
             let mut sql = b"SELECT id FROM shop.items WHERE name = '".to_vec();
             sql.extend_from_slice(bytes);
@@ -173,7 +224,10 @@ fn promise_24_invalid_utf8_is_refused_before_it_reaches_a_source() {
             body.extend_from_slice(&sql);
             body.extend_from_slice(&[0, 0]);
             client.send(&[message(b'P', &body), sync()].concat());
-            assert_eq!(error_of(&client.until_ready()).expect("an error").code(), "22021");
+            assert_eq!(
+                error_of(&client.until_ready()).expect("an error").code(),
+                "22021"
+            );
             assert_eq!(rig.proxy.taken(), before, "the source was asked");
             // as a parameter
             let sql = "SELECT id FROM shop.items WHERE name = $1";
@@ -187,7 +241,11 @@ fn promise_24_invalid_utf8_is_refused_before_it_reaches_a_source() {
                 .concat(),
             );
             let messages = client.until_ready();
-            assert_eq!(error_of(&messages).expect("an error").code(), "22021", "{route:?}");
+            assert_eq!(
+                error_of(&messages).expect("an error").code(),
+                "22021",
+                "{route:?}"
+            );
             assert_eq!(client.value("SELECT count(*) FROM shop.items"), "1000");
         }
         // and zero bytes, which no text has
@@ -209,7 +267,10 @@ fn promise_24_invalid_utf8_is_refused_before_it_reaches_a_source() {
     client.send(&query("COPY shop.copied FROM STDIN"));
     assert_eq!(client.read().expect("an answer").kind, 'G');
     client.send(&[message(b'd', b"ok\na\xff\n"), message(b'c', b"")].concat());
-    assert_eq!(error_of(&client.until_ready()).expect("an error").code(), "22021");
+    assert_eq!(
+        error_of(&client.until_ready()).expect("an error").code(),
+        "22021"
+    );
     assert_eq!(rig.source.value("SELECT count(*) FROM shop.copied"), "0");
 }
 
@@ -225,11 +286,22 @@ fn promise_24_text_of_a_source_that_is_not_utf8_is_an_error() {
     };
     for route in ROUTES {
         let mut client = rig.client(route);
-        assert_eq!(client.value("SELECT name FROM shop.bytes WHERE id = 1"), "fine");
-        for sql in ["SELECT name FROM shop.bytes", "SELECT id, name FROM shop.bytes WHERE id = 2", "SELECT max(name) FROM shop.bytes"] {
+        assert_eq!(
+            client.value("SELECT name FROM shop.bytes WHERE id = 1"),
+            "fine"
+        );
+        for sql in [
+            "SELECT name FROM shop.bytes",
+            "SELECT id, name FROM shop.bytes WHERE id = 2",
+            "SELECT min(name) FROM shop.bytes",
+        ] {
             let messages = client.query(sql);
             let error = error_of(&messages).unwrap_or_else(|got| panic!("{route:?} {sql}: {got}"));
-            assert!(matches!(error.code().as_str(), "22021" | "22P05"), "{}", error.text());
+            assert!(
+                matches!(error.code().as_str(), "22021" | "22P05"),
+                "{}",
+                error.text()
+            );
         }
         assert_eq!(client.value("SELECT count(*) FROM shop.bytes"), "2");
     }

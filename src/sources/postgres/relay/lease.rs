@@ -45,10 +45,10 @@ impl Lease {
         self.role
     }
 
-    /// What statements read has changed: this connection forgets its own, and texts
-    /// that are prepared from now on are so under new names.
-    pub fn forget_statements(&mut self) {
-        self.pool.forget_statements();
+    /// What a prepared statement reads was altered: it cannot be run any more, and
+    /// its text is prepared under another name from now on.
+    pub fn forget_statement(&mut self, sql: &str) {
+        self.pool.forget_statement(sql);
         self.taint("a statement's columns changed");
     }
 

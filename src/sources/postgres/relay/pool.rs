@@ -88,8 +88,8 @@ impl RelayPool {
         self.statements.intern(sql, oids, settings)
     }
 
-    pub(super) fn forget_statements(&self) {
-        self.statements.forget();
+    pub(super) fn forget_statement(&self, sql: &str) {
+        self.statements.forget(sql);
     }
 
     /// A connection that is idle and outside of any transaction, with the settings
