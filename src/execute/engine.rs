@@ -1,7 +1,7 @@
 //! The engine that all sessions share, and one session's part of it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -23,13 +23,16 @@ use crate::types::PgType;
 
 /// How soon a source that could not be read is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+/// A reading that is younger is not doubted for a name that is not found.
+const RECENT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct Engine {
     config: Arc<Config>,
     sources: Vec<Arc<dyn Source>>,
     catalog: Arc<ArcSwap<Catalog>>,
-    refreshing: tokio::sync::Mutex<()>,
+    /// When the last reading that was asked for ended.
+    refreshing: tokio::sync::Mutex<Option<Instant>>,
     readings: plan::relay::Cache,
     threads: Arc<Threads>,
     /// Functions, rules and limits; sessions copy it and set their own options.
@@ -98,16 +101,41 @@ impl Engine {
 
     /// Reads the metadata of one source again, or of all.
     pub async fn refresh(&self, only: Option<&str>) {
+        // one after the other: an older reading must not replace a newer one
+        let mut last = self.refreshing.lock().await;
+        self.read_again(|name| only.is_none_or(|only| name.as_str() == only))
+            .await;
+        *last = Some(Instant::now());
+    }
+
+    /// Reads the metadata of these sources again, of which `known` is no longer
+    /// true, unless somebody else did meanwhile.
+    pub async fn refresh_after(&self, known: &Arc<Catalog>, sources: &[SourceName]) {
+        let mut last = self.refreshing.lock().await;
+        if Arc::ptr_eq(known, &self.catalog()) {
+            self.read_again(|name| sources.contains(name)).await;
+            *last = Some(Instant::now());
+        }
+    }
+
+    async fn read_again(&self, chosen: impl Fn(&SourceName) -> bool) {
         let chosen: Vec<_> = self
             .sources
             .iter()
-            .filter(|source| only.is_none_or(|name| source.name().as_str() == name))
+            .filter(|source| chosen(source.name()))
             .cloned()
             .collect();
-        // one after the other: an older reading must not replace a newer one
-        let _turn = self.refreshing.lock().await;
         let fresh = catalog::load(&chosen, &self.catalog()).await;
         self.catalog.store(Arc::new(fresh));
+    }
+
+    /// In the background: a source says that it has not what a statement names.
+    /// Mistyped names must not keep the source busy.
+    pub fn suspect(self: &Arc<Self>, source: &SourceName) {
+        let recent = |last: &Option<Instant>| last.is_some_and(|last| last.elapsed() < RECENT);
+        if self.refreshing.try_lock().is_ok_and(|last| !recent(&last)) {
+            self.refresh_soon(source);
+        }
     }
 
     /// In the background: something at the source was defined or dropped.

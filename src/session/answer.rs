@@ -7,14 +7,15 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::scalar::ScalarValue;
 
+use super::Session;
 use super::blocks::mode_settings;
 use super::commands::*;
 use super::cursor::RowCursor;
+use super::drift::Columns;
 use super::portals::{Format, Progress};
 use super::prepared::{Parsed, Prepared, SessionStatement};
 use super::set::text_schema;
 use super::settings::{Scope, Settings};
-use super::{Session, plan};
 use crate::error::{Error, Result, SqlState};
 use crate::plan::Route;
 use crate::types::PgType;
@@ -93,12 +94,21 @@ impl Session {
         prepared: &Arc<Prepared>,
         parameters: Vec<ScalarValue>,
     ) -> Result<Answer> {
+        self.run_as(prepared, parameters, Columns::Open).await
+    }
+
+    async fn run_as(
+        &mut self,
+        prepared: &Arc<Prepared>,
+        parameters: Vec<ScalarValue>,
+        columns: Columns,
+    ) -> Result<Answer> {
         match &prepared.parsed {
             Parsed::Empty => Ok(Answer::Empty),
             Parsed::Relay(_) => Ok(Answer::Relay(prepared.clone())),
             Parsed::Unread { .. } => Err(Error::internal("a statement was not read")),
             Parsed::Query(statement) => self
-                .run_query(statement, prepared, parameters)
+                .run_query(statement, prepared, parameters, columns)
                 .await
                 .map(Answer::Rows),
             Parsed::Session(statement) => {
@@ -109,49 +119,6 @@ impl Session {
                 self.command(statement, bound).await
             }
         }
-    }
-
-    pub(super) async fn run_query(
-        &mut self,
-        statement: &plan::Statement,
-        prepared: &Arc<Prepared>,
-        parameters: Vec<ScalarValue>,
-    ) -> Result<Running> {
-        let Some(state) = &prepared.plan else {
-            return Err(Error::internal("a query without a plan"));
-        };
-        self.refresh_vars();
-        let current = Arc::ptr_eq(&state.catalog, &self.engine.engine().catalog())
-            && state.settings == self.settings.shown();
-        let again;
-        let planned = if current {
-            &state.planned
-        } else {
-            again = self.plan(statement, state.declared.clone()).await?.planned;
-            if !same_columns(&again.schema, &state.planned.schema) {
-                return Err(Error::unsupported(
-                    "cached plan must not change result type",
-                ));
-            }
-            &again
-        };
-        let pinned = self.pin(planned).await?;
-        self.last_route = match prepared.reason.as_str() {
-            "" => planned.route.name().to_string(),
-            reason => format!("{}: {reason}", planned.route.name()),
-        };
-        let rows = self.engine.run(planned, parameters, pinned).await?;
-        Ok(Running {
-            cursor: RowCursor::stream(planned.schema.clone(), rows.stream),
-            tag: match planned.explain {
-                Some(_) => Tag::Explain,
-                None => Tag::Select,
-            },
-            most: ALL,
-            formats: None,
-            route: Some(planned.route),
-            origin: None,
-        })
     }
 
     /// Runs a portal on; `most` rows at most. Give the rest back with `finish`.
@@ -171,7 +138,8 @@ impl Session {
             })),
             Progress::NotStarted => {
                 let parameters = std::mem::take(&mut portal.parameters);
-                let answer = self.run(&prepared, parameters).await?;
+                let columns = Columns::Described;
+                let answer = self.run_as(&prepared, parameters, columns).await?;
                 Ok(match answer {
                     Answer::Rows(mut running) if running.origin.is_none() => {
                         running.most = most;
@@ -448,16 +416,10 @@ impl Session {
         let Parsed::Query(inner) = &prepared.parsed else {
             return Err(Error::internal("COPY of a command"));
         };
-        let mut running = self.run_query(inner, &prepared, Vec::new()).await?;
+        let mut running = self
+            .run_query(inner, &prepared, Vec::new(), Columns::Open)
+            .await?;
         running.tag = Tag::Copy;
         Ok(Answer::Copy(running, options.clone()))
     }
-}
-
-fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
-    a.fields().len() == b.fields().len()
-        && a.fields()
-            .iter()
-            .zip(b.fields())
-            .all(|(a, b)| PgType::of(a) == PgType::of(b))
 }

@@ -1,4 +1,5 @@
-//! BEGIN, COMMIT, ROLLBACK and their modes. Called by `answer`.
+//! BEGIN, COMMIT, ROLLBACK and their modes, and the transactions that messages
+//! have by themselves. Called by `answer` and by `wire`.
 
 use chrono::Utc;
 
@@ -73,6 +74,62 @@ impl Session {
         Ok(())
     }
 
+    /// The statements of a message that follow are one implicit transaction.
+    pub fn share_implicit(&mut self, shared: bool) {
+        self.transaction.shared = shared;
+    }
+
+    /// The message ended well: an implicit transaction commits, at the sources too.
+    pub async fn end_implicit(&mut self) -> Result<()> {
+        if !matches!(self.transaction.state, State::Implicit(_)) {
+            return Ok(());
+        }
+        if self.transaction.shared {
+            Box::pin(self.commit_sources()).await?;
+        }
+        self.commit();
+        Ok(())
+    }
+
+    /// A statement failed: an implicit transaction is undone, a block waits for its end.
+    pub async fn fail(&mut self) {
+        match self.transaction.state {
+            State::Implicit(_) => {
+                if self.transaction.shared {
+                    Box::pin(self.roll_back_sources()).await;
+                }
+                self.roll_back();
+            }
+            _ if self.transaction.ending => {
+                Box::pin(self.roll_back_sources()).await;
+                self.roll_back();
+            }
+            _ => {
+                Box::pin(self.reclaim_sources()).await;
+                self.transaction.fail();
+            }
+        }
+    }
+
+    /// Will `end_implicit` have to wait for sources?
+    pub fn ends_at_sources(&self) -> bool {
+        self.transaction.is_shared() && !self.relays.is_empty()
+    }
+
+    pub(super) fn commit(&mut self) {
+        self.transaction.end();
+        self.settings.end_local();
+        self.portals.end_transaction();
+        self.portals.settle();
+    }
+
+    pub(super) fn roll_back(&mut self) {
+        if let Some(snapshot) = self.transaction.end() {
+            self.settings.restore(snapshot);
+        }
+        self.portals.roll_back(1);
+    }
+
     pub(super) async fn commit_command(&mut self, chain: Chain) -> Result<Answer> {
         if self.status() == Status::Failed {
             return self.roll_back_command(chain).await;
@@ -84,6 +141,7 @@ impl Session {
                 "there is no transaction in progress",
             );
         }
+        self.transaction.ending = true;
         if let Err(error) = self.commit_sources().await {
             self.roll_back();
             return Err(error);
@@ -101,6 +159,7 @@ impl Session {
                 "there is no transaction in progress",
             );
         }
+        self.transaction.ending = true;
         self.roll_back_sources().await;
         self.roll_back();
         self.chain(modes)?;

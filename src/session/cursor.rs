@@ -33,6 +33,17 @@ impl RowCursor {
         }
     }
 
+    /// Waits for the first rows, and keeps them.
+    pub async fn fill(&mut self) -> Result<()> {
+        if let Some(stream) = &mut self.stream {
+            match stream.next().await {
+                Some(batch) => self.ready.push_back(batch?),
+                None => self.stream = None,
+            }
+        }
+        Ok(())
+    }
+
     /// Up to `most` rows, at least one; `None` at the end. May be dropped while it waits.
     pub async fn next(&mut self, most: u64) -> Result<Option<RecordBatch>> {
         let most = usize::try_from(most).unwrap_or(usize::MAX);

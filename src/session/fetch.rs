@@ -4,6 +4,7 @@
 use super::Session;
 use super::answer::{ALL, Answer, Bound, Running, Tag};
 use super::commands::{Command, CursorOutput, Direction, Hold, Purpose};
+use super::drift::Columns;
 use super::portals::{Format, Portal, Progress};
 use super::prepared::{Parsed, SessionStatement};
 use crate::error::{Error, Result, SqlState};
@@ -115,7 +116,8 @@ impl Session {
             },
             (Progress::NotStarted, Parsed::Query(statement)) => {
                 let parameters = std::mem::take(&mut portal.parameters);
-                self.run_query(statement, &prepared, parameters).await?
+                self.run_query(statement, &prepared, parameters, Columns::Described)
+                    .await?
             }
             _ => {
                 return Err(Error::new(

@@ -8,6 +8,7 @@ mod commands;
 mod copy_options;
 mod cursor;
 mod declared_types;
+mod drift;
 mod fetch;
 mod named;
 mod portals;
@@ -300,50 +301,6 @@ impl Session {
             grants: self.identity.grants.clone(),
         };
         self.engine.set_vars(vars);
-    }
-
-    /// The statements of a message that follow are one implicit transaction.
-    pub fn share_implicit(&mut self, shared: bool) {
-        self.transaction.shared = shared;
-    }
-
-    /// The message ended well: an implicit transaction commits, at the sources too.
-    pub async fn end_implicit(&mut self) -> Result<()> {
-        if !matches!(self.transaction.state, State::Implicit(_)) {
-            return Ok(());
-        }
-        if self.transaction.shared {
-            Box::pin(self.commit_sources()).await?;
-        }
-        self.commit();
-        Ok(())
-    }
-
-    /// A statement failed: an implicit transaction is undone, a block waits for its end.
-    pub async fn fail(&mut self) {
-        match self.transaction.state {
-            State::Implicit(_) => {
-                if self.transaction.shared {
-                    Box::pin(self.roll_back_sources()).await;
-                }
-                self.roll_back();
-            }
-            _ => self.transaction.fail(),
-        }
-    }
-
-    fn commit(&mut self) {
-        self.transaction.end();
-        self.settings.end_local();
-        self.portals.end_transaction();
-        self.portals.settle();
-    }
-
-    fn roll_back(&mut self) {
-        if let Some(snapshot) = self.transaction.end() {
-            self.settings.restore(snapshot);
-        }
-        self.portals.roll_back(1);
     }
 
     /// Plans a statement; `declared` are the types that the client gave.

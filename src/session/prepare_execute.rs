@@ -6,6 +6,7 @@ use datafusion::scalar::ScalarValue;
 use super::Session;
 use super::answer::{Answer, Bound};
 use super::cursor::RowCursor;
+use super::drift::Columns;
 use super::prepared::{Parsed, SessionStatement};
 use crate::error::{Error, Result, SqlState};
 use crate::types::PgType;
@@ -79,7 +80,7 @@ impl Session {
         let parameters = self.arguments(arguments, &prepared.parameters).await?;
         match &prepared.parsed {
             Parsed::Query(statement) => self
-                .run_query(statement, &prepared, parameters)
+                .run_query(statement, &prepared, parameters, Columns::Described)
                 .await
                 .map(Answer::Rows),
             // PREPARE takes queries alone, Parse anything

@@ -20,6 +20,8 @@ pub struct Transaction {
     pub state: State,
     /// Several statements of one message are in the implicit transaction.
     pub shared: bool,
+    /// Its sources were told of its end, and may not have answered.
+    pub ending: bool,
     savepoints: Vec<(String, Snapshot)>,
     /// SET CONSTRAINTS, for sources that take part later.
     pub constraints: Vec<String>,
@@ -40,6 +42,7 @@ impl Default for Transaction {
         Transaction {
             state: State::Idle,
             shared: false,
+            ending: false,
             savepoints: Vec::new(),
             constraints: Vec::new(),
             started: Utc::now(),
@@ -71,6 +74,7 @@ impl Transaction {
 
     /// Over; what a rollback restores.
     pub fn end(&mut self) -> Option<Snapshot> {
+        self.ending = false;
         self.savepoints.clear();
         self.constraints.clear();
         match std::mem::replace(&mut self.state, State::Idle) {

@@ -160,7 +160,7 @@ impl Connection {
             result = simple::run(self, sql, statements).await;
         }
         if result.is_ok() {
-            result = self.session.end_implicit().await.map_err(Failure::from);
+            result = self.end_implicit().await;
         }
         if let Err(failure) = result {
             self.refused(failure).await?;
@@ -174,13 +174,25 @@ impl Connection {
         let mut result = relay::sync(self).await;
         self.skipping = false;
         if result.is_ok() {
-            result = self.session.end_implicit().await.map_err(Failure::from);
+            result = self.end_implicit().await;
         }
         if let Err(failure) = result {
             self.refused(failure).await?;
         }
         self.session.settle();
         self.ready().await
+    }
+
+    /// An implicit transaction ends with its message; sources may take long.
+    async fn end_implicit(&mut self) -> Result<(), Failure> {
+        if !self.session.ends_at_sources() {
+            return self.session.end_implicit().await.map_err(Failure::from);
+        }
+        let guard = self.guard();
+        let Connection {
+            channel, session, ..
+        } = self;
+        guard.run(channel, session.end_implicit()).await
     }
 
     /// The statement failed and the connection goes on, or it does not.

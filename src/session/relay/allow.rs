@@ -4,6 +4,7 @@
 use super::Relayed;
 use crate::error::{Error, Result, SqlState};
 use crate::names::{RelationName, SourceName};
+use crate::plan::lexer::Lexer;
 use crate::plan::relay::{Analyze, FunctionName, Kind, RelayStatement, is_builtin};
 use crate::session::Session;
 use crate::sources::postgres::PostgresSource;
@@ -111,8 +112,8 @@ impl Session {
         }
         if !source.is_writable() {
             return match relayed.kind {
-                // the source's transaction is READ ONLY, whatever it calls
-                Kind::Call => Ok(()),
+                // not understood, but its transaction is READ ONLY
+                Kind::Call if only_reads_in_read_only(relayed.text.text()) => Ok(()),
                 _ => Err(read_only(&relayed.source)),
             };
         }
@@ -167,6 +168,35 @@ pub(super) fn writes(kind: &Kind) -> bool {
         Kind::Explain { of, analyze, .. } => *analyze == Analyze::Yes && writes(of),
         Kind::Declare { of, .. } => writes(of),
     }
+}
+
+/// READ ONLY does not hold back all that a text may be that was not understood:
+/// procedures and DO blocks end the transaction that they are called in and begin
+/// one that writes (section 43.8 "Transaction Management"), COPY writes files and
+/// runs programs, ALTER SYSTEM counts as reading.
+fn only_reads_in_read_only(text: &str) -> bool {
+    const READERS: &[&str] = &[
+        "close",
+        "deallocate",
+        "declare",
+        "execute",
+        "explain",
+        "fetch",
+        "listen",
+        "move",
+        "prepare",
+        "reset",
+        "select",
+        "set",
+        "show",
+        "table",
+        "unlisten",
+        "values",
+        "with",
+    ];
+    Lexer::new(text)
+        .next()
+        .is_some_and(|first| first.is_symbol("(") || READERS.iter().any(|word| first.is_word(word)))
 }
 
 /// Built-in functions with effects that READ ONLY does not hold back: large

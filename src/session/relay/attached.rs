@@ -62,17 +62,23 @@ pub(super) enum Settled {
 impl Attached {
     /// Takes the turn, after scans that are under way.
     pub(super) async fn hold(&mut self) -> Result<()> {
-        if self.held.is_some() {
-            return Ok(());
+        if self.held.is_none() {
+            let mut held = self.shared.clone().lock_owned().await;
+            if let Some(lease) = held.as_mut()
+                && !lease.is_answered()
+                && !lease.is_given_up()
+            {
+                lease.settle().await?;
+            }
+            self.held = Some(held);
         }
-        let mut held = self.shared.clone().lock_owned().await;
-        if let Some(lease) = held.as_mut()
-            && !lease.is_answered()
-        {
-            lease.settle().await?;
-        }
-        self.held = Some(held);
-        Ok(())
+        self.lease()?.reclaim().await
+    }
+
+    /// Would `hold` wait for nothing?
+    pub(super) fn is_in_hand(&self) -> bool {
+        let lease = self.held.as_ref().and_then(|held| held.as_ref());
+        lease.is_some_and(|lease| !lease.is_given_up())
     }
 
     /// The connection; the session must have attached it for this statement.
@@ -89,7 +95,7 @@ impl Attached {
         let Ok(lease) = self.lease() else {
             return Settled::Busy;
         };
-        if lease.is_dead() {
+        if lease.is_dead() || lease.is_given_up() {
             return Settled::Free;
         }
         let settled = match lease.status() {

@@ -72,6 +72,12 @@ impl Relayed {
         }
     }
 
+    /// Of what EXECUTE runs, or its own.
+    pub fn prepared_text(&self) -> &str {
+        let runs = self.runs.as_ref().and_then(|runs| runs.relay.as_ref());
+        runs.map_or(&self.text, |relay| &relay.relayed.text).text()
+    }
+
     /// An EXPLAIN's answer says where the plan is from.
     pub fn heading(&self) -> Option<Heading> {
         let Kind::Explain { plan, .. } = &self.kind else {
@@ -111,6 +117,10 @@ pub struct Relays {
 }
 
 impl Relays {
+    pub fn is_empty(&self) -> bool {
+        self.attached.is_empty()
+    }
+
     fn temporary(&self) -> Temporary<'_> {
         Temporary {
             source: self.temporary_at.as_ref(),
@@ -157,14 +167,16 @@ impl Session {
             self.last_source = Some(name.clone());
         }
         let settings = self.upstream_settings(name)?;
+        let read_only = !self.postgres(name)?.is_writable();
         let at = match self.relays.attached.iter().position(|a| a.source == *name) {
             Some(at) => at,
             None => self.lease(name, &settings).await?,
         };
-        let begins = self.relays.attached[at].block == Block::Closed && self.begins_block();
+        let in_block = self.begins_block();
+        let begins = in_block && self.relays.attached[at].block == Block::Closed;
         let begin = begins.then(|| self.opening(name));
         let attached = &mut self.relays.attached[at];
-        if attached.held.is_none() {
+        if !attached.is_in_hand() {
             Box::pin(attached.hold()).await?;
         }
         let batch = attached.batch;
@@ -172,9 +184,20 @@ impl Session {
         if batch == Batch::Ended {
             lease.apply(&settings);
         }
-        if let Some(text) = begin {
-            lease.tell(&text);
-            attached.block = Block::Open;
+        match begin {
+            Some(text) => {
+                lease.tell(&text);
+                attached.block = Block::Open;
+            }
+            // what is kept may have been told to write
+            None if !in_block
+                && read_only
+                && batch == Batch::Ended
+                && lease.taint_reason().is_some() =>
+            {
+                lease.tell("SET SESSION default_transaction_read_only = on");
+            }
+            None => {}
         }
         if writes {
             attached.wrote = Wrote::Something;
@@ -332,6 +355,11 @@ impl Session {
         }
     }
 
+    /// A source has not what a statement names: does it have something else now?
+    pub fn suspect(&self, name: &SourceName) {
+        self.engine.engine().suspect(name);
+    }
+
     /// A connection that broke is forgotten; the source cancels what it ran.
     pub fn detach(&mut self, name: &SourceName) {
         if self.relays.temporary_at.as_ref() == Some(name) {
@@ -381,7 +409,7 @@ impl Session {
     }
 
     /// Do statements now belong to a transaction of more than their own?
-    fn begins_block(&self) -> bool {
+    pub(super) fn begins_block(&self) -> bool {
         matches!(self.transaction.state, State::Block(_)) || self.transaction.is_shared()
     }
 
@@ -459,7 +487,12 @@ impl Session {
         if let Some(known) = prepared.statement.get()
             && known.fits(&settings)
         {
-            return Ok(known.clone());
+            return match known.is_stale() {
+                false => Ok(known.clone()),
+                true => Err(Error::unsupported(
+                    "cached plan must not change result type",
+                )),
+            };
         }
         let pool = self.postgres(name)?.relay();
         let statement = pool.statement(prepared.relayed.text.text(), &prepared.oids, &settings);

@@ -2,10 +2,70 @@
 //! source with the first statement for it; savepoints, modes and the end reach
 //! every source that was told of the beginning.
 
-use super::{Block, Wrote};
-use crate::error::Result;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{Attached, Block, Wrote};
+use crate::error::{Error, Result, SqlState};
 use crate::names::{SourceName, always_quoted};
 use crate::session::Session;
+use crate::sources::postgres::relay::OBEY;
+
+/// For a source to obey a cancel that nobody can cancel again.
+const PATIENCE: Duration = OBEY.saturating_add(Duration::from_millis(100));
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Commit,
+    RollBack,
+}
+
+impl Attached {
+    /// Ends the transaction there. A ROLLBACK is not waited for long: without its
+    /// connection the source rolls back as well. 08007 where a COMMIT has no answer.
+    async fn end(&mut self, end: End) -> Result<()> {
+        self.block = Block::Closed;
+        let wrote = std::mem::replace(&mut self.wrote, Wrote::Nothing);
+        match end {
+            End::Commit => {
+                self.hold().await?;
+                let lease = self.lease()?;
+                lease.start_work();
+                let ended = lease.perform("COMMIT").await;
+                if ended.is_err() && lease.is_dead() && wrote == Wrote::Something {
+                    return ended.map_err(|error| unresolved(&self.source).with_cause(error));
+                }
+                lease.work_done();
+                ended
+            }
+            End::RollBack => {
+                let work = async {
+                    self.hold().await?;
+                    let lease = self.lease()?;
+                    lease.start_work();
+                    let ended = lease.perform("ROLLBACK").await;
+                    lease.work_done();
+                    ended
+                };
+                match timeout(PATIENCE, work).await {
+                    Ok(ended) => ended,
+                    // given up, it is cut off
+                    Err(_) => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+fn unresolved(source: &SourceName) -> Error {
+    Error::new(
+        SqlState::TRANSACTION_RESOLUTION_UNKNOWN,
+        format!(
+            "the connection to source \"{source}\" was lost while it committed: whether it did is not known"
+        ),
+    )
+}
 
 impl Session {
     /// How a source is told of the transaction that is open here.
@@ -57,7 +117,7 @@ impl Session {
         self.relays
             .attached
             .sort_by_key(|attached| attached.wrote == Wrote::Nothing);
-        let result = self.end_sources("COMMIT").await;
+        let result = self.end_sources(End::Commit).await;
         if result.is_err() {
             self.roll_back_sources().await;
         }
@@ -68,28 +128,37 @@ impl Session {
     /// ROLLBACK at every source. One that does not answer is cut off, which
     /// rolls back as well.
     pub(in crate::session) async fn roll_back_sources(&mut self) {
-        while self.end_sources("ROLLBACK").await.is_err() {}
+        while self.end_sources(End::RollBack).await.is_err() {}
         self.settle();
     }
 
-    async fn end_sources(&mut self, text: &str) -> Result<()> {
+    async fn end_sources(&mut self, end: End) -> Result<()> {
         let mut at = 0;
         while at < self.relays.attached.len() {
             let attached = &mut self.relays.attached[at];
-            if attached.block == Block::Open {
-                attached.block = Block::Closed;
-                attached.wrote = Wrote::Nothing;
-                attached.hold().await?;
-                let lease = attached.lease()?;
-                if let Err(error) = lease.perform(text).await {
-                    if lease.is_dead() {
-                        self.relays.attached.swap_remove(at);
-                    }
-                    return Err(error);
+            if attached.block == Block::Open
+                && let Err(error) = attached.end(end).await
+            {
+                if attached.lease().map_or(true, |lease| lease.is_dead()) {
+                    self.relays.attached.swap_remove(at);
                 }
+                return Err(error);
             }
             at += 1;
         }
         Ok(())
+    }
+
+    /// A statement of a block failed: what it still runs at sources is canceled.
+    /// A source that does not obey loses the connection, and with it the block.
+    pub(in crate::session) async fn reclaim_sources(&mut self) {
+        let mut at = 0;
+        while at < self.relays.attached.len() {
+            let held = timeout(PATIENCE, self.relays.attached[at].hold()).await;
+            match held {
+                Ok(Ok(())) => at += 1,
+                Ok(Err(_)) | Err(_) => drop(self.relays.attached.swap_remove(at)),
+            }
+        }
     }
 }

@@ -105,8 +105,9 @@ impl Portal {
         let Some(lease) = held.as_mut() else {
             return Err(Error::internal("a scan went on after its transaction"));
         };
+        // a scan that nobody waited for any more
+        lease.reclaim().await?;
         if !lease.is_answered() {
-            // a scan that nobody waited for any more
             lease.settle().await?;
         }
         if self.decoder.is_none() {
@@ -117,7 +118,12 @@ impl Portal {
         }
         lease.execute(&self.name, self.most);
         lease.sync();
-        self.receive(lease).await?;
+        lease.start_work();
+        let received = self.receive(lease).await;
+        if lease.is_answered() {
+            lease.work_done();
+        }
+        received?;
         let Some(decoder) = &mut self.decoder else {
             return Err(protocol_broken(lease.source(), "a result without columns"));
         };

@@ -2,6 +2,8 @@
 //! has been answered. Rows are forwarded in pieces as large as they came, never
 //! decoded and never collected: a client that does not read stops the reading.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,15 +14,13 @@ use super::replies::Replies;
 use crate::error::{Error, SqlState};
 use crate::names::SourceName;
 use crate::session::{Heading, Notice, Prepared, Relayed};
-use crate::sources::postgres::relay::{Frame, Lease, Report as SourceReport};
+use crate::sources::postgres::relay::{Canceller, Frame, Lease, OBEY, Report as SourceReport};
 use crate::wire::backend::Severity;
 use crate::wire::channel::Channel;
 use crate::wire::connection::Connection;
 use crate::wire::guard::{Failure, Guard, canceled};
 use crate::wire::portal::{CHUNK, Report};
 
-/// How long a source may take to say that it obeyed a cancel.
-const OBEY: Duration = Duration::from_secs(5);
 /// Between cancels.
 const AGAIN: Duration = Duration::from_millis(50);
 /// The source has the timeout too, and its own words for it.
@@ -66,20 +66,27 @@ pub async fn settle(
         stopped: None,
     };
     let result = pump.run().await;
+    let delivered = pump.see_cancel_through().await;
     let failed = pump.failed.take();
+    let amid_row = pump.lease.missing() > 0;
+    let whole = !pump.lease.is_dead() && pump.lease.is_answered();
     relay.replies.clear();
+    // a cancel that is still on its way could hit what runs there next
+    if result.is_err() && !whole || delivered == Delivered::Unknown {
+        session.detach(&source);
+    }
+    if let Some(SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_COLUMN) = failed {
+        session.suspect(&source);
+    }
     match (result, failed) {
         (Ok(()), None) => Ok(()),
         (Ok(()), Some(state)) => Err(Failure::Told(state)),
-        (Err(failure), _) => {
-            let whole = attached
-                .lease()
-                .is_ok_and(|lease| !lease.is_dead() && lease.is_answered());
-            if !whole {
-                session.detach(&source);
-            }
-            Err(failure)
+        (Err(Failure::Statement(error) | Failure::Fatal(error)), _) if amid_row => {
+            // the client would read the error as the rest of the row
+            tracing::warn!("an answer ended within a row: {}", error.log_text());
+            Err(Failure::Closed)
         }
+        (Err(failure), _) => Err(failure),
     }
 }
 
@@ -109,6 +116,18 @@ struct Stopped {
     failure: Option<Failure>,
     until: Instant,
     rows_dropped: bool,
+    /// Of a row whose begin the client has.
+    rest_of_row: usize,
+    /// The cancel request that is under way, and when another is due.
+    request: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    again: Instant,
+}
+
+/// Have all cancel requests arrived?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivered {
+    Yes,
+    Unknown,
 }
 
 impl Pump<'_> {
@@ -182,7 +201,10 @@ impl Pump<'_> {
             Headed::Written => None,
         };
         if let Some(stopped) = &mut self.stopped {
-            stopped.rows_dropped = true;
+            let rest = stopped.rest_of_row.min(rows.len);
+            stopped.rest_of_row -= rest;
+            stopped.rows_dropped |= rest < rows.len;
+            self.channel.out.raw(&self.lease.rows(rows)[..rest]);
             return Ok(true);
         }
         self.heading = Headed::Written;
@@ -267,6 +289,7 @@ impl Pump<'_> {
         if error.ends_connection() {
             return Err(error.to_error(self.lease.source()).into());
         }
+        let stale = error.is_stale_statement();
         let state = SqlState::from_code(error.code()).unwrap_or(SqlState::SYSTEM_ERROR);
         if let Some(about) = self.about().cloned()
             && self.failed.is_none()
@@ -275,6 +298,9 @@ impl Pump<'_> {
                 .out
                 .relayed_report(b'E', error.fields(), |at| about.position(at));
             self.failed = Some(state);
+        }
+        if stale && let Some(about) = self.about().cloned() {
+            self.lease.forget_statement(about.prepared_text());
         }
         self.replies.failed();
         Ok(())
@@ -308,16 +334,52 @@ impl Pump<'_> {
         let Some(stopped) = &mut self.stopped else {
             return Ok(());
         };
+        let canceller = self.lease.canceller();
         loop {
-            let again = Instant::now() + AGAIN;
-            match tokio::time::timeout_at(again, self.lease.receive()).await {
-                Ok(result) => return Ok(result?),
-                // the connection is closed, which ends the statement there as well
-                Err(_) if again > stopped.until => {
-                    return Err(stopped.failure.take().unwrap_or(Failure::Closed));
-                }
-                Err(_) => tell(self.lease).await,
+            if stopped.request.is_none() && Instant::now() >= stopped.again {
+                stopped.request = Some(Box::pin(tell(canceller.clone())));
             }
+            let request = async {
+                match &mut stopped.request {
+                    Some(request) => request.await,
+                    None => tokio::time::sleep_until(stopped.again).await,
+                }
+            };
+            let failure = tokio::select! {
+                biased;
+                received = self.lease.receive() => match received {
+                    Ok(()) => return Ok(()),
+                    Err(_) => stopped.failure.take(),
+                },
+                () = request => {
+                    stopped.again = match stopped.request.take() {
+                        Some(_) => Instant::now() + AGAIN,
+                        None => Instant::now(),
+                    };
+                    continue;
+                }
+                // the connection is closed, which ends the statement there as well
+                () = tokio::time::sleep_until(stopped.until) => {
+                    let source = self.lease.source();
+                    stopped.failure.take().map(|failure| unanswered(failure, source))
+                }
+            };
+            return Err(failure.unwrap_or(Failure::Closed));
+        }
+    }
+
+    async fn see_cancel_through(&mut self) -> Delivered {
+        let Some(Stopped {
+            request: Some(request),
+            until,
+            ..
+        }) = &mut self.stopped
+        else {
+            return Delivered::Yes;
+        };
+        match tokio::time::timeout_at(*until, request).await {
+            Ok(()) => Delivered::Yes,
+            Err(_) => Delivered::Unknown,
         }
     }
 
@@ -331,15 +393,26 @@ impl Pump<'_> {
             failure: Some(failure),
             until: Instant::now() + OBEY,
             rows_dropped: false,
+            rest_of_row: self.lease.missing(),
+            request: Some(Box::pin(tell(self.lease.canceller()))),
+            again: Instant::now(),
         });
-        Box::pin(tell(self.lease)).await;
         Ok(())
     }
 }
 
-async fn tell(lease: &Lease) {
-    if let Err(error) = lease.canceller().cancel().await {
+async fn tell(canceller: Canceller) {
+    if let Err(error) = canceller.cancel().await {
         tracing::warn!("a cancel request was not delivered: {}", error.log_text());
+    }
+}
+
+fn unanswered(failure: Failure, source: &SourceName) -> Failure {
+    match failure {
+        Failure::Statement(error) => Failure::Statement(error.with_detail(format!(
+            "Source \"{source}\" did not answer the request to cancel."
+        ))),
+        other => other,
     }
 }
 

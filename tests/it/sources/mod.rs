@@ -1,3 +1,3 @@
 //! Every kind of source, read from outside as the catalog and the planner do.
 
-mod postgres;
+pub mod postgres;

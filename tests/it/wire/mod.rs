@@ -3,11 +3,11 @@
 
 mod auth;
 mod cancel;
-mod client;
+pub mod client;
 mod copy;
 mod extended;
 mod limits;
-mod running;
+pub mod running;
 mod session;
 mod simple;
 mod startup;

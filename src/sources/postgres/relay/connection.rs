@@ -33,6 +33,8 @@ const KEPT: usize = 16 << 10;
 /// How long a source may take to obey a cancel and to finish what it was sending
 /// before the socket is cut.
 const PARTING: Duration = Duration::from_secs(5);
+/// The same where somebody waits for the connection.
+pub const OBEY: Duration = Duration::from_millis(1500);
 
 /// Of the last ReadyForQuery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,8 @@ pub struct Connection {
     pub(super) doubtful: Option<Arc<UpstreamSettings>>,
     /// What went wrong in a statement of the relay's own.
     pub(super) own_error: Option<Error>,
+    /// Whoever waited for what it runs does not wait any more.
+    given_up: bool,
 }
 
 impl Connection {
@@ -109,6 +113,7 @@ impl Connection {
             applied: none,
             doubtful: None,
             own_error: None,
+            given_up: false,
         }
     }
 
@@ -342,6 +347,46 @@ impl Connection {
             }
             self.receive().await?;
         }
+    }
+
+    /// Before work whose future may be dropped; until `work_done` it counts as given up.
+    pub fn start_work(&mut self) {
+        self.given_up = true;
+    }
+
+    pub fn work_done(&mut self) {
+        self.given_up = false;
+    }
+
+    pub fn is_given_up(&self) -> bool {
+        self.given_up
+    }
+
+    /// Cancels what was given up and throws its answers away. 08006 if the source
+    /// does not obey in time: the connection is of no use then.
+    pub async fn reclaim(&mut self) -> Result<()> {
+        if !self.given_up {
+            return Ok(());
+        }
+        let canceller = self.canceller();
+        let settled = timeout(OBEY, canceller.cancel_until(self.settle())).await;
+        match settled {
+            Ok(Err(error)) if self.is_dead() => Err(error),
+            // the cancel's own error is nobody's
+            Ok(_) => {
+                self.given_up = false;
+                Ok(())
+            }
+            Err(_) => {
+                self.fitness = Fitness::Dead;
+                Err(connection_lost(&self.source))
+            }
+        }
+    }
+
+    /// Bytes that a row lacks whose begin was handed out.
+    pub fn missing(&self) -> usize {
+        self.inbox.missing()
     }
 
     /// Keeps little while nobody uses it.

@@ -16,6 +16,9 @@ const LARGE_READ: usize = 128 << 10;
 const KEPT: usize = 16 << 10;
 /// No message of Postgres is longer.
 const LARGEST_ROW: usize = 1 << 30;
+/// Rows up to this long are handed out whole: if the source ends in the middle of
+/// one, its reader can still be told.
+const WHOLE_ROW: usize = 256 << 10;
 /// Of messages that are not rows: an error may quote a long statement.
 const LARGEST_OTHER: usize = 64 << 20;
 /// Nothing in a login is nearly as long, nor is a parameter.
@@ -44,7 +47,7 @@ impl Frame {
     }
 }
 
-/// A run of row frames (`D`, `d`), the last one perhaps not whole yet.
+/// A run of row frames (`D`, `d`), the last one perhaps not whole yet if it is long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bulk {
     start: usize,
@@ -103,7 +106,7 @@ impl Inbox {
         }))
     }
 
-    /// The longest run of rows from here on, including the begin of one.
+    /// The longest run of rows from here on, including the begin of a long one.
     pub fn bulk(&mut self) -> Result<Bulk, Malformed> {
         let (start, end) = (self.at, self.buffer.len());
         let rest = self.missing.min(end - start);
@@ -114,6 +117,9 @@ impl Inbox {
                 break;
             };
             let here = len.min(end - at);
+            if here < len && len <= WHOLE_ROW {
+                break;
+            }
             self.missing = len - here;
             at += here;
         }
@@ -133,6 +139,11 @@ impl Inbox {
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         check(kind, length, stage)?;
         Ok(Some((kind, 1 + length)))
+    }
+
+    /// Bytes that a row lacks whose begin was handed out.
+    pub fn missing(&self) -> usize {
+        self.missing
     }
 
     pub fn bytes(&self, frame: Frame) -> &[u8] {
@@ -279,11 +290,16 @@ mod tests {
     }
 
     #[test]
-    fn rows_go_on_before_they_are_whole() {
-        let row = frame(b'D', &[1; 100]);
+    fn short_rows_are_whole_and_long_ones_go_on_before_they_are() {
+        let short = frame(b'D', &[1; 100]);
+        let row = frame(b'D', &vec![1; WHOLE_ROW]);
         let mut inbox = Inbox::default();
+        feed(&mut inbox, &short[..50]);
+        assert_eq!(inbox.bulk().expect("rows").len, 0);
+        feed(&mut inbox, &short[50..]);
         feed(&mut inbox, &row[..50]);
-        assert_eq!(inbox.bulk().expect("rows").len, 50);
+        assert_eq!(inbox.bulk().expect("rows").len, short.len() + 50);
+        assert_eq!(inbox.missing(), row.len() - 50);
         assert_eq!(inbox.next(Stage::Session), Ok(None));
         feed(&mut inbox, &row[50..]);
         feed(&mut inbox, &frame(b'Z', b"I"));

@@ -45,6 +45,13 @@ impl Lease {
         self.role
     }
 
+    /// What a prepared statement reads was altered: it cannot be run any more, and
+    /// its text is prepared under another name from now on.
+    pub fn forget_statement(&mut self, sql: &str) {
+        self.pool.forget_statement(sql);
+        self.taint("a statement's columns changed");
+    }
+
     /// Gives the connection back. It is reused if everything was answered: at once
     /// if nothing of its user's is left in it, else after an open transaction was
     /// rolled back and what is left discarded, in the background.

@@ -26,7 +26,7 @@ mod tests;
 
 pub use self::cancel::Canceller;
 pub(super) use self::connect::{Connector, Login};
-pub use self::connection::{Connection, Exchanged, TransactionStatus};
+pub use self::connection::{Connection, Exchanged, OBEY, TransactionStatus};
 pub use self::inbox::{Bulk, Frame};
 pub use self::lease::Lease;
 pub use self::pool::{RelayPool, Role};

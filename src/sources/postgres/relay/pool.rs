@@ -120,6 +120,10 @@ impl RelayPool {
         Some(Lease::new(self.clone(), role, found, permit))
     }
 
+    pub(super) fn forget_statement(&self, sql: &str) {
+        self.statements.forget(sql);
+    }
+
     /// A connection that is idle and outside of any transaction, with the settings
     /// in place or, if the source is known to take them, about to be with the next
     /// flush. First come, first served. 53300 if none came free in time, 08001 if

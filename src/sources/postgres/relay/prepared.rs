@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::settings::UpstreamSettings;
@@ -27,6 +27,8 @@ pub struct Statement {
     oids: Box<[u32]>,
     /// Names and literals are resolved by Parse: those in force then.
     settings: Arc<UpstreamSettings>,
+    /// Its columns are no longer what whoever prepared it was told.
+    stale: AtomicBool,
 }
 
 impl Statement {
@@ -48,6 +50,10 @@ impl Statement {
         Arc::ptr_eq(&self.settings, settings) || self.settings.parses_as(settings)
     }
 
+    pub fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Relaxed)
+    }
+
     pub(super) fn id(&self) -> u64 {
         self.id
     }
@@ -65,6 +71,20 @@ pub(super) struct Statements {
 }
 
 impl Statements {
+    /// What `sql` reads was altered: whoever prepares it from now on gets a
+    /// statement that no connection knows.
+    pub fn forget(&self, sql: &str) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|_, same| {
+            same.retain(|statement| {
+                let gone = *statement.sql == *sql;
+                statement.stale.fetch_or(gone, Ordering::Relaxed);
+                !gone
+            });
+            !same.is_empty()
+        });
+    }
+
     /// The same statement for the same text, types and settings.
     pub fn intern(
         &self,
@@ -95,6 +115,7 @@ impl Statements {
             sql: sql.into(),
             oids: oids.into(),
             settings: settings.clone(),
+            stale: AtomicBool::new(false),
         });
         if sql.len() <= LONGEST_SHARED {
             if shared.len() >= MOST_SHARED {

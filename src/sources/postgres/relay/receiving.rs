@@ -43,7 +43,7 @@ impl Connection {
         }
     }
 
-    /// The longest run of rows that has arrived, the last one perhaps in part;
+    /// The longest run of rows that has arrived, a long one at its end perhaps in part;
     /// empty if something else comes first. Before `next`: that waits for a row
     /// to be whole.
     pub fn bulk(&mut self) -> Result<Bulk> {

@@ -55,6 +55,12 @@ impl<'a> Report<'a> {
         )
     }
 
+    /// "cached plan must not change result type": what a prepared statement reads
+    /// was altered. The routine's name is not translated.
+    pub fn is_stale_statement(self) -> bool {
+        self.code() == "0A000" && self.field(b'R') == Some("RevalidateCachedQuery")
+    }
+
     pub fn to_error(self, source: &SourceName) -> Error {
         let error = from_report(
             source,

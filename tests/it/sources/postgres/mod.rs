@@ -8,7 +8,7 @@ mod embedded;
 mod relay;
 mod relay_pool;
 mod streams;
-mod tls;
+pub mod tls;
 mod types;
 
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::source;
 
-fn data(file: &str) -> PathBuf {
+pub fn data(file: &str) -> PathBuf {
     [
         env!("CARGO_MANIFEST_DIR"),
         "tests/it/sources/postgres/tls_data",
@@ -24,7 +24,7 @@ fn data(file: &str) -> PathBuf {
     .collect()
 }
 
-fn acceptor() -> TlsAcceptor {
+pub fn acceptor() -> TlsAcceptor {
     let chain = CertificateDer::pem_file_iter(data("server.crt"))
         .expect("readable")
         .collect::<Result<Vec<_>, _>>()
