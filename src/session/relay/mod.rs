@@ -21,11 +21,12 @@ use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
 use crate::plan::Planned;
 use crate::plan::relay::{Effects, Kind, PlanForm, Rewritten, Temporary};
-use crate::sources::postgres::relay::{Ensured, Statement, UpstreamSettings};
+use crate::sources::postgres::relay::{Ensured, Statement};
 use crate::sources::postgres::{PinnedSources, PostgresSource, SharedLease};
 
 pub use attached::{Attached, Batch};
 use attached::{Block, Keep, Settled, Wrote};
+use settings::AtSource;
 
 use super::commands::Hold;
 use super::portals::Portal;
@@ -152,10 +153,11 @@ impl Session {
             self.last_route = format!("relay: all that it names is of source \"{name}\"");
             self.last_source = Some(name.clone());
         }
-        let settings = self.upstream_settings(name)?;
+        let known = self.at_source(name)?;
+        let settings = &known.settings;
         let at = match self.relays.attached.iter().position(|a| a.source == *name) {
             Some(at) => at,
-            None => self.lease(name, &settings).await?,
+            None => self.lease(name, &known).await?,
         };
         let begin = self.begins_block().then(|| self.opening(name));
         let attached = &mut self.relays.attached[at];
@@ -163,7 +165,7 @@ impl Session {
         let (batch, block) = (attached.batch, attached.block);
         let lease = attached.lease()?;
         if batch == Batch::Ended {
-            lease.apply(&settings);
+            lease.apply(settings);
         }
         if block == Block::Closed
             && let Some(text) = begin
@@ -171,7 +173,8 @@ impl Session {
             lease.tell(&text);
             attached.block = Block::Open;
         }
-        attached.settings = settings;
+        attached.settings = known.settings;
+        attached.relations = known.relations;
         if writes {
             attached.wrote = Wrote::Something;
         }
@@ -208,20 +211,17 @@ impl Session {
             .collect()
     }
 
-    async fn lease(
-        &mut self,
-        name: &SourceName,
-        settings: &Arc<UpstreamSettings>,
-    ) -> Result<usize> {
+    async fn lease(&mut self, name: &SourceName, known: &AtSource) -> Result<usize> {
         let pool = self.postgres(name)?.relay();
         let role = pool.role(&self.identity.user);
-        let lease = pool.lease(role, settings).await?;
+        let lease = pool.lease(role, &known.settings).await?;
         let shared: SharedLease = Arc::new(Mutex::new(Some(lease)));
         self.relays.attached.push(Attached {
             held: shared.clone().try_lock_owned().ok(),
             shared,
             source: name.clone(),
-            settings: settings.clone(),
+            settings: known.settings.clone(),
+            relations: known.relations.clone(),
             batch: Batch::Ended,
             unnamed: None,
             block: Block::Closed,
@@ -372,17 +372,14 @@ impl Session {
             })
     }
 
-    fn upstream_settings(&mut self, name: &SourceName) -> Result<Arc<UpstreamSettings>> {
+    fn at_source(&mut self, name: &SourceName) -> Result<AtSource> {
         let version = self.settings.version();
         let catalog = self.engine.engine().catalog();
         if let Some(known) = self.relays.settings.get(name, version, &catalog) {
             return Ok(known);
         }
         let made = self.make_upstream_settings(name, &catalog)?;
-        self.relays
-            .settings
-            .put(name, version, &catalog, made.clone());
-        Ok(made)
+        Ok(self.relays.settings.put(name, version, &catalog, made))
     }
 }
 
@@ -428,7 +425,7 @@ impl Session {
     /// The statement under the settings that the session has now.
     pub fn statement(&mut self, prepared: &RelayPrepared) -> Result<Arc<Statement>> {
         let name = &prepared.relayed.source;
-        let settings = self.upstream_settings(name)?;
+        let settings = self.at_source(name)?.settings;
         if let Some(known) = prepared.statement.get()
             && known.fits(&settings)
         {
