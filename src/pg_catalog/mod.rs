@@ -28,6 +28,7 @@ mod relation;
 mod resolve;
 mod roles;
 mod snapshot;
+mod source_relations;
 mod source_types;
 mod tables;
 mod type_names;
@@ -45,6 +46,7 @@ pub use resolve::{
     regprocedure_text, regrole_text, resolve_regclass, resolve_regnamespace, resolve_regproc,
     resolve_regprocedure, resolve_regrole, resolve_regtype,
 };
+pub use source_relations::SourceRelations;
 
 /// Adds the catalog functions to the engine's state.
 pub fn register(state: &mut SessionState, catalog: &Arc<ArcSwap<Catalog>>) -> Result<()> {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use datafusion::arrow::array::RecordBatch;
 
 use super::oids::{self, Assigner, Kind};
+use super::source_relations::ByRemote;
 use super::source_types::SourceTypes;
 use crate::auth::grants::Grants;
 use crate::catalog::Catalog;
@@ -23,6 +24,7 @@ pub struct Snapshot {
     pub types: SourceTypes,
     objects: HashMap<Oid, Object>,
     by_name: HashMap<RelationName, usize>,
+    pub(super) by_remote: ByRemote,
     /// A key's name is its index's; of two in a schema, the first relation's.
     indexes_by_name: HashMap<RelationName, Oid>,
     /// The schemas that hold something readable, by grants.
@@ -118,6 +120,12 @@ impl Snapshot {
             &mut assigner,
         );
         snapshot
+    }
+
+    /// The OID of a relation, whoever may see it.
+    pub fn relation_oid(&self, name: &RelationName) -> Option<Oid> {
+        let at = *self.by_name.get(name)?;
+        self.relations.get(at).map(|relation| relation.oid)
     }
 
     fn add(

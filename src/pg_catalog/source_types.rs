@@ -94,8 +94,8 @@ impl SourceTypes {
         }
         let by_name: HashMap<_, _> = relations.iter().map(|r| (&r.table.name, r)).collect();
         for (_, declared) in types() {
-            if let TypeKind::Row(name) = &declared.kind
-                && let Some(relation) = by_name.get(name)
+            if let TypeKind::Row(row) = &declared.kind
+                && let Some(relation) = by_name.get(&row.table)
             {
                 add(
                     &mut all,
@@ -304,7 +304,7 @@ impl<'a> Seen<'a> {
 fn visible(seen: &Seen, all: &[Type]) -> Visible {
     let schemas = seen.readable_namespaces();
     let may_see = |of: &Type| match &of.declared.kind {
-        TypeKind::Row(name) => seen.vars.grants.may_read(name),
+        TypeKind::Row(row) => seen.vars.grants.may_read(&row.table),
         _ => schemas.contains(&of.facts.namespace),
     };
     let mut by_oid: HashMap<Oid, usize> = HashMap::new();

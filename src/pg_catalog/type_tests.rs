@@ -11,8 +11,8 @@ use crate::catalog::{Catalog, Schema};
 use crate::error::Error;
 use crate::names::{RelationName, SourceName};
 use crate::sources::{
-    ArrayType, Attribute, Composite, Domain, DomainCheck, EnumLabel, Layout, Range, SourceFunction,
-    SourceType, TypeFunctions, TypeKind,
+    ArrayType, Attribute, Composite, Domain, DomainCheck, EnumLabel, Layout, Range, RowType,
+    SourceFunction, SourceType, TypeFunctions, TypeKind,
 };
 
 const MOOD: u32 = 16_401;
@@ -318,7 +318,11 @@ async fn row_types_belong_to_their_relations() {
             table,
             oid,
             'C',
-            TypeKind::Row(RelationName::new("shop", table)),
+            TypeKind::Row(RowType {
+                table: RelationName::new("shop", table),
+                relation: oid + 1000,
+                numbers: vec![2, 3],
+            }),
         )
     };
     let types = vec![

@@ -28,8 +28,8 @@ use crate::types::PgType;
 
 pub use registry::open;
 pub use types::{
-    ArrayType, Attribute, Composite, Domain, DomainCheck, EnumLabel, Layout, Range, SourceFunction,
-    SourceType, TypeFunctions, TypeKind,
+    ArrayType, Attribute, Composite, Domain, DomainCheck, EnumLabel, Layout, Range, RowType,
+    SourceFunction, SourceType, TypeFunctions, TypeKind,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

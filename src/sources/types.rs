@@ -47,7 +47,7 @@ pub enum TypeKind {
     Domain(Domain),
     Composite(Composite),
     /// The row type of a relation that is a `Table` here.
-    Row(RelationName),
+    Row(RowType),
     Range(Range),
     /// Over this range type.
     Multirange(Oid),
@@ -97,6 +97,15 @@ pub struct Composite {
     /// pg_type.typrelid.
     pub relation: Oid,
     pub attributes: Vec<Attribute>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowType {
+    pub table: RelationName,
+    /// The OID of the relation there.
+    pub relation: Oid,
+    /// pg_attribute.attnum there of the table's columns, in their order.
+    pub numbers: Vec<i16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +180,9 @@ impl SourceType {
     /// Is it the same type of the same database, or of a copy of that?
     pub fn is_copy_of(&self, other: &SourceType) -> bool {
         let kind = match (&self.kind, &other.kind) {
-            (TypeKind::Row(one), TypeKind::Row(other)) => one.relation == other.relation,
+            (TypeKind::Row(one), TypeKind::Row(other)) => {
+                one.table.relation == other.table.relation
+            }
             (one, other) => one == other,
         };
         kind && (&self.name, self.oid, &self.array, self.layout)

@@ -242,6 +242,30 @@ impl Outbox {
         });
     }
 
+    /// A RowDescription as it is, but for the table and column that each of its
+    /// columns is said to be from.
+    pub fn relayed_columns(&mut self, frame: &[u8], here: impl Fn(u32, i16) -> (u32, i16)) {
+        /// Of type, length, modifier and format.
+        const REST: usize = 12;
+        // kind, length and count
+        let mut at = self.bytes.len() + 7;
+        self.bytes.extend_from_slice(frame);
+        let end_of_name = |bytes: &[u8]| bytes.iter().position(|byte| *byte == 0);
+        while let Some(length) = self.bytes.get(at..).and_then(end_of_name) {
+            let start = at + length + 1;
+            let Some([a, b, c, d, e, f]) = self.bytes.get_mut(start..start + 6) else {
+                return;
+            };
+            let table = u32::from_be_bytes([*a, *b, *c, *d]);
+            if table != 0 {
+                let (table, column) = here(table, i16::from_be_bytes([*e, *f]));
+                [*a, *b, *c, *d] = table.to_be_bytes();
+                [*e, *f] = column.to_be_bytes();
+            }
+            at = start + 6 + REST;
+        }
+    }
+
     /// One row of one text.
     pub fn text_row(&mut self, text: &str) {
         self.message(b'D', |out| {
@@ -319,4 +343,42 @@ fn count16(count: usize) -> u16 {
 
 fn count32(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(columns: &[(&str, u32, i16)]) -> Vec<u8> {
+        let mut out = Outbox::default();
+        out.message(b'T', |out| {
+            out.extend_from_slice(&(columns.len() as u16).to_be_bytes());
+            for (name, table, column) in columns {
+                out.extend_from_slice(name.as_bytes());
+                out.push(0);
+                out.extend_from_slice(&table.to_be_bytes());
+                out.extend_from_slice(&column.to_be_bytes());
+                out.extend_from_slice(&[7; 12]);
+            }
+        });
+        out.unsent().to_vec()
+    }
+
+    #[test]
+    fn relayed_columns_are_of_tables_here() {
+        let frame = described(&[("a", 16_400, 3), ("", 0, 0), ("é", 99, 1)]);
+        let here = |table, column| match (table, column) {
+            (16_400, 3) => (5, 2),
+            _ => (0, 0),
+        };
+        let mut out = Outbox::default();
+        out.raw(b"before");
+        out.relayed_columns(&frame, here);
+        let expected = described(&[("a", 5, 2), ("", 0, 0), ("é", 0, 0)]);
+        assert_eq!(&out.unsent()[6..], expected);
+        // a frame that is cut short goes on as it is
+        let mut out = Outbox::default();
+        out.relayed_columns(&frame[..9], here);
+        assert_eq!(out.unsent(), &frame[..9]);
+    }
 }

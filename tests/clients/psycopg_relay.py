@@ -82,6 +82,14 @@ def main():
         assert [row[0] for row in cursor] == list(range(1, 101))
     connection.execute("DROP TABLE desk.copied_rows")
 
+    # a result's columns are found in the catalogs by what it says of them
+    result = connection.execute("SELECT id + 1, mood FROM desk.notes LIMIT 1").pgresult
+    assert (result.ftable(0), result.ftablecol(0)) == (0, 0)
+    found = connection.execute(
+        "SELECT relname, attname FROM pg_class c JOIN pg_attribute ON attrelid = c.oid"
+        " WHERE c.oid = %s AND attnum = %s", (result.ftable(1), result.ftablecol(1))).fetchall()
+    assert found == [("notes", "mood")], found
+
     # types as the catalogs describe them
     pair = CompositeInfo.fetch(connection, "desk.pair")
     assert list(pair.field_names) == ["a", "b"], pair.field_names

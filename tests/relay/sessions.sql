@@ -37,7 +37,7 @@ SET client_min_messages = warning ;; EXPLAIN (FORMAT JSON, COSTS OFF) SELECT id 
 PREPARE p(text) AS SELECT count(*) FROM desk.notes WHERE author = $1 ;; EXECUTE p(lower('AUTHOR ' || 3)) ;; EXECUTE p(NULL::desk.mood::text)
 SET search_path = desk ;; SELECT 'sad'::mood < 'ok', double(4) ;; SELECT * FROM double(4) d ;; SELECT NULL::pair, (ROW(1, 'a')::pair).b ;; SELECT nosuch(1)
 SET search_path = desk ;; CREATE TEMP TABLE scratch (a int) ;; INSERT INTO scratch VALUES (1), (2) ;; SELECT sum(a) FROM scratch ;; SELECT count(*) FROM scratch s JOIN notes n ON n.id = s.a ;; DROP TABLE scratch
-SET search_path = desk ;; CREATE TEMP TABLE scratch (a int) ;; DISCARD TEMP ;; SELECT * FROM scratch ;; CREATE TEMP TABLE scratch (b int) ;; DISCARD ALL ;; SELECT * FROM scratch
+SET search_path = desk ;; CREATE TEMP TABLE scratch (a int) ;; DISCARD TEMP ;; SELECT * FROM scratch ;; CREATE TEMP TABLE scratch (b int) ;; DISCARD ALL ;; SET search_path = desk ;; SELECT * FROM scratch
 SET search_path = desk ;; DO $$ BEGIN RAISE NOTICE 'hi %', double(2); END $$
 SET search_path = desk ;; DO $$ BEGIN RAISE EXCEPTION 'no' USING DETAIL = 'd', HINT = 'h'; END $$
 SET TimeZone = '+02:00' ;; SHOW TimeZone ;; SELECT '2024-01-15 12:00+00'::timestamptz, '2024-07-15 12:00'::timestamptz, extract(hour FROM '2024-07-15 12:00+00'::timestamptz) ;; SELECT at, '2024-07-15 12:00'::timestamptz FROM desk.notes WHERE id = 1

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Relayed;
 use crate::error::{Error, Result};
 use crate::names::SourceName;
+use crate::pg_catalog::SourceRelations;
 use crate::sources::postgres::relay::{Lease, TransactionStatus};
 use crate::sources::postgres::{HeldLease, SharedLease};
 
@@ -16,6 +17,8 @@ pub struct Attached {
     /// While statements are relayed; scans have their turns between them.
     pub(super) held: Option<HeldLease>,
     pub(super) source: SourceName,
+    /// What its relations and columns are called by here.
+    pub relations: Arc<SourceRelations>,
     pub batch: Batch,
     /// What the unnamed statement is there.
     pub unnamed: Option<Arc<Relayed>>,

@@ -21,11 +21,12 @@ use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
 use crate::plan::Planned;
 use crate::plan::relay::{Effects, Kind, PlanForm, Rewritten, Temporary};
-use crate::sources::postgres::relay::{Ensured, Statement, UpstreamSettings};
+use crate::sources::postgres::relay::{Ensured, Statement};
 use crate::sources::postgres::{PinnedSources, PostgresSource, SharedLease};
 
 pub use attached::{Attached, Batch};
 use attached::{Block, Keep, Settled, Wrote};
+use settings::AtSource;
 
 use super::commands::Hold;
 use super::portals::Portal;
@@ -166,11 +167,12 @@ impl Session {
             self.last_route = format!("relay: all that it names is of source \"{name}\"");
             self.last_source = Some(name.clone());
         }
-        let settings = self.upstream_settings(name)?;
+        let known = self.at_source(name)?;
+        let settings = &known.settings;
         let read_only = !self.postgres(name)?.is_writable();
         let at = match self.relays.attached.iter().position(|a| a.source == *name) {
             Some(at) => at,
-            None => self.lease(name, &settings).await?,
+            None => self.lease(name, &known).await?,
         };
         let in_block = self.begins_block();
         let begins = in_block && self.relays.attached[at].block == Block::Closed;
@@ -182,7 +184,7 @@ impl Session {
         let batch = attached.batch;
         let lease = attached.lease()?;
         if batch == Batch::Ended {
-            lease.apply(&settings);
+            lease.apply(settings);
         }
         match begin {
             Some(text) => {
@@ -199,6 +201,7 @@ impl Session {
             }
             None => {}
         }
+        attached.relations = known.relations;
         if writes {
             attached.wrote = Wrote::Something;
         }
@@ -254,14 +257,11 @@ impl Session {
             .collect()
     }
 
-    async fn lease(
-        &mut self,
-        name: &SourceName,
-        settings: &Arc<UpstreamSettings>,
-    ) -> Result<usize> {
+    async fn lease(&mut self, name: &SourceName, known: &AtSource) -> Result<usize> {
         let pool = self.postgres(name)?.relay();
         let role = pool.role(&self.identity.user);
         // what waits for nothing needs no room for the waiting
+        let settings = &known.settings;
         let lease = match pool.lease_now(role, settings) {
             Some(lease) => lease,
             None => Box::pin(pool.lease(role, settings)).await?,
@@ -271,6 +271,7 @@ impl Session {
             held: shared.clone().try_lock_owned().ok(),
             shared,
             source: name.clone(),
+            relations: known.relations.clone(),
             batch: Batch::Ended,
             unnamed: None,
             block: Block::Closed,
@@ -426,7 +427,7 @@ impl Session {
             })
     }
 
-    fn upstream_settings(&mut self, name: &SourceName) -> Result<Arc<UpstreamSettings>> {
+    fn at_source(&mut self, name: &SourceName) -> Result<AtSource> {
         let version = self.settings.version();
         let catalog = self.engine.engine().catalog();
         if let Some(known) = self.relays.settings.get(name, version, &catalog) {
@@ -434,10 +435,7 @@ impl Session {
         }
         let made = self.make_upstream_settings(name, &catalog)?;
         let made = self.postgres(name)?.relay().shared_settings(made);
-        self.relays
-            .settings
-            .put(name, version, &catalog, made.clone());
-        Ok(made)
+        Ok(self.relays.settings.put(name, version, &catalog, made))
     }
 }
 
@@ -483,7 +481,7 @@ impl Session {
     /// The statement under the settings that the session has now.
     pub fn statement(&mut self, prepared: &RelayPrepared) -> Result<Arc<Statement>> {
         let name = &prepared.relayed.source;
-        let settings = self.upstream_settings(name)?;
+        let settings = self.at_source(name)?.settings;
         if let Some(known) = prepared.statement.get()
             && known.fits(&settings)
         {

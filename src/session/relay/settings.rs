@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::names::{SourceName, always_quoted};
+use crate::pg_catalog::SourceRelations;
 use crate::plan::relay::{Names, Temporary, remote_search_path};
 use crate::session::Session;
 use crate::sources::postgres::relay::UpstreamSettings;
@@ -80,7 +81,14 @@ struct Entry {
     source: SourceName,
     version: u64,
     catalog: Arc<Catalog>,
-    settings: Arc<UpstreamSettings>,
+    known: AtSource,
+}
+
+/// What a session tells a source, and how its answers are read.
+#[derive(Debug, Clone)]
+pub(super) struct AtSource {
+    pub settings: Arc<UpstreamSettings>,
+    pub relations: Arc<SourceRelations>,
 }
 
 impl Cache {
@@ -89,7 +97,7 @@ impl Cache {
         source: &SourceName,
         version: u64,
         catalog: &Arc<Catalog>,
-    ) -> Option<Arc<UpstreamSettings>> {
+    ) -> Option<AtSource> {
         self.0
             .iter()
             .find(|entry| {
@@ -97,7 +105,7 @@ impl Cache {
                     && entry.source == *source
                     && Arc::ptr_eq(&entry.catalog, catalog)
             })
-            .map(|entry| entry.settings.clone())
+            .map(|entry| entry.known.clone())
     }
 
     pub fn put(
@@ -106,14 +114,25 @@ impl Cache {
         version: u64,
         catalog: &Arc<Catalog>,
         settings: Arc<UpstreamSettings>,
-    ) {
+    ) -> AtSource {
+        let of_catalog = |entry: &&Entry| Arc::ptr_eq(&entry.catalog, catalog);
+        let before = self.0.iter().filter(|entry| entry.source == *source);
+        let relations = match before.into_iter().find(of_catalog) {
+            Some(entry) => entry.known.relations.clone(),
+            None => Arc::new(SourceRelations::new(catalog.clone(), source.clone())),
+        };
+        let known = AtSource {
+            settings,
+            relations,
+        };
         self.0.retain(|entry| entry.source != *source);
         self.0.push(Entry {
             source: source.clone(),
             version,
             catalog: catalog.clone(),
-            settings,
+            known: known.clone(),
         });
+        known
     }
 }
 

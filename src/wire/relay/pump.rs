@@ -13,6 +13,7 @@ use super::copy_in;
 use super::replies::Replies;
 use crate::error::{Error, SqlState};
 use crate::names::SourceName;
+use crate::pg_catalog::SourceRelations;
 use crate::session::{Heading, Notice, Prepared, Relayed};
 use crate::sources::postgres::relay::{Canceller, Frame, Lease, OBEY, Report as SourceReport};
 use crate::wire::backend::Severity;
@@ -54,7 +55,9 @@ pub async fn settle(
         relay.replies.clear();
         return Err(Error::internal("replies of a source that is not attached").into());
     };
+    let relations = attached.relations.clone();
     let mut pump = Pump {
+        relations: &relations,
         lease: attached.lease()?,
         replies: &mut relay.replies,
         channel,
@@ -91,6 +94,7 @@ pub async fn settle(
 }
 
 struct Pump<'a> {
+    relations: &'a SourceRelations,
     lease: &'a mut Lease,
     replies: &'a mut Replies,
     channel: &'a mut Channel,
@@ -268,7 +272,13 @@ impl Pump<'_> {
             if kind == b'C' {
                 self.report.rows += rows_of_tag(bytes);
             }
-            self.channel.out.raw(bytes);
+            match kind {
+                b'T' => {
+                    let here = |table, column| self.relations.column(table, column);
+                    self.channel.out.relayed_columns(bytes, here);
+                }
+                _ => self.channel.out.raw(bytes),
+            }
         }
         self.replies.came(kind);
     }

@@ -11,8 +11,8 @@ use tokio_postgres::SimpleQueryRow;
 use super::{Cause, PostgresSource, query};
 use crate::names::RelationName;
 use crate::sources::{
-    ArrayType, Attribute, Composite, Domain, DomainCheck, EnumLabel, Layout, Range, SourceFunction,
-    SourceType, Table, TypeFunctions, TypeKind,
+    ArrayType, Attribute, Composite, Domain, DomainCheck, EnumLabel, Layout, Range, RowType,
+    SourceFunction, SourceType, Table, TypeFunctions, TypeKind,
 };
 use crate::types::Oid;
 
@@ -48,6 +48,7 @@ pub(super) struct TypeRow {
     relation: Oid,
     relation_kind: Option<char>,
     attributes: Option<Vec<AttributeRow>>,
+    numbers: Option<Vec<i16>>,
     range: Option<RangeRow>,
 }
 
@@ -172,7 +173,12 @@ fn source_type(
         'c' => match (&schema, row.relation_kind) {
             (Some(schema), Some(kind)) if kind != 'c' => {
                 let name = RelationName::new(schema, &row.name);
-                TypeKind::Row(relations.contains(&name).then_some(name)?)
+                let table = relations.contains(&name).then_some(name)?;
+                TypeKind::Row(RowType {
+                    table,
+                    relation: row.relation,
+                    numbers: row.numbers.unwrap_or_default(),
+                })
             }
             _ => TypeKind::Composite(Composite {
                 relation: row.relation,
@@ -357,6 +363,11 @@ SELECT json_build_object(
       'comment', col_description(a.attrelid, a.attnum)) ORDER BY a.attnum)
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = relation.oid AND a.attnum > 0 AND NOT a.attisdropped) END,
+  'numbers', CASE WHEN relation.relkind <> 'c' AND mapped.oid IS NOT NULL THEN (
+    SELECT json_agg(a.attnum ORDER BY a.attnum)
+    FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = relation.oid AND a.attnum > 0 AND NOT a.attisdropped
+      AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')) END,
   'range', CASE WHEN r.rngtypid IS NOT NULL THEN json_build_object(
     'oid', r.rngtypid::int8,
     'subtype', r.rngsubtype::int8,

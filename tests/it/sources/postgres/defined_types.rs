@@ -71,7 +71,7 @@ async fn types_and_their_parts_are_discovered() {
                         .collect();
                     format!("composite {}", attributes.join(" "))
                 }
-                TypeKind::Row(relation) => format!("row of {relation}"),
+                TypeKind::Row(row) => format!("row of {}", row.table),
                 TypeKind::Range(range) => format!("range over {}", range.subtype),
                 TypeKind::Multirange(range) => format!("multirange over {}", name(*range)),
             };
