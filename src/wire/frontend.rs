@@ -57,6 +57,33 @@ impl Bind {
         body.end()?;
         Ok(values)
     }
+
+    /// 22021 for a parameter in text format that is no UTF-8, before a source
+    /// reads it. Whatever else is wrong is for the source to say.
+    pub fn check_text(&self) -> Result<()> {
+        if self.rest.is_ascii() {
+            return Ok(());
+        }
+        let Ok(BindValues {
+            parameter_formats,
+            parameters,
+            ..
+        }) = self.values()
+        else {
+            return Ok(());
+        };
+        for (position, value) in parameters.iter().enumerate() {
+            let format = match parameter_formats.as_slice() {
+                [] => 0,
+                [all] => *all,
+                each => each.get(position).copied().unwrap_or(0),
+            };
+            if let (0, Some(value)) = (format, value) {
+                utf8(value)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug)]

@@ -43,11 +43,7 @@ impl Session {
         if !source.is_writable()
             && let Some(function) = statement.functions.iter().find(|f| changes_things(f))
         {
-            return Err(Error::new(
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                format!("permission denied for function {function}"),
-            )
-            .with_hint("Set writable = true in the source's section of the catalog file."));
+            return Err(denied_function(function));
         }
         self.allow_functions(statement, source)
     }
@@ -97,15 +93,19 @@ impl Session {
 
     pub(super) fn allow_verbatim_write(&self, relayed: &Relayed) -> Result<()> {
         let source = self.postgres(&relayed.source)?;
-        if !writes(&relayed.kind) {
-            return Ok(());
-        }
         if !source.is_writable() {
+            if let Some(function) = calls(relayed.text.text()).find(changes_things) {
+                return Err(denied_function(&function));
+            }
             return match relayed.kind {
                 // not understood, but its transaction is READ ONLY
+                _ if !writes(&relayed.kind) => Ok(()),
                 Kind::Call if only_reads_in_read_only(relayed.text.text()) => Ok(()),
                 _ => Err(read_only(&relayed.source)),
             };
+        }
+        if !writes(&relayed.kind) {
+            return Ok(());
         }
         if !self.writes_whole(source) {
             return Err(Error::new(
@@ -158,6 +158,21 @@ pub(super) fn writes(kind: &Kind) -> bool {
         Kind::Explain { of, analyze } => *analyze == Analyze::Yes && writes(of),
         Kind::Declare { of, .. } => writes(of),
     }
+}
+
+/// Every name that a parenthesis follows.
+fn calls(text: &str) -> impl Iterator<Item = FunctionName> {
+    let mut tokens = Lexer::new(text).peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let name = tokens.next()?.name();
+            if let Some(name) = name
+                && tokens.peek().is_some_and(|next| next.is_symbol("("))
+            {
+                return Some(FunctionName { schema: None, name });
+            }
+        }
+    })
 }
 
 /// READ ONLY does not hold back all that a text may be that was not understood:
@@ -238,6 +253,14 @@ fn read_only(name: &SourceName) -> Error {
         format!("source \"{name}\" is not writable"),
     )
     .with_hint("Set writable = true in its section of the catalog file.")
+}
+
+fn denied_function(function: &FunctionName) -> Error {
+    Error::new(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("permission denied for function {function}"),
+    )
+    .with_hint("Set writable = true in the source's section of the catalog file.")
 }
 
 fn refused(function: &FunctionName, source: &SourceName) -> Error {

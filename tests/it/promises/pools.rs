@@ -101,6 +101,45 @@ fn promise_28_nothing_of_one_client_is_in_the_connection_of_the_next() {
     drop(client);
 }
 
+/// A ROLLBACK brings back what was set before, whoever set it.
+#[test]
+fn promise_28_settings_hold_through_what_is_rolled_back() {
+    let Some(rig) = rig(&Declared {
+        max_connections: 1,
+        ..Declared::default()
+    }) else {
+        return;
+    };
+    let seen = "SELECT coalesce(current_setting('my.tag', true), '') || current_setting('TimeZone') \
+         FROM shop.items WHERE id = 1";
+    let scan =
+        "SET narrows.route = engine; SELECT count(*) FROM shop.items; SET narrows.route = relay";
+    for end in ["ROLLBACK", "COMMIT"] {
+        let mut theirs = rig.client(Route::Relay);
+        theirs.query("SET my.tag = 'theirs'; SET TimeZone = 'Asia/Tokyo'");
+        assert_eq!(theirs.value(seen), "theirsAsia/Tokyo");
+        // the engine's scans have settings of their own in the same transaction
+        theirs.query("BEGIN");
+        for _ in 0..2 {
+            assert_eq!(theirs.value(seen), "theirsAsia/Tokyo");
+            theirs.query(scan);
+            theirs.query("SAVEPOINT s");
+            assert_eq!(theirs.value(seen), "theirsAsia/Tokyo");
+            theirs.query("ROLLBACK TO s");
+            assert_eq!(theirs.value(seen), "theirsAsia/Tokyo");
+            theirs.query(scan);
+        }
+        theirs.query(end);
+        let mut mine = rig.client(Route::Relay);
+        assert_eq!(mine.value(seen), "UTC", "{end}");
+        mine.query("BEGIN");
+        mine.query(scan);
+        mine.query(end);
+        assert_eq!(theirs.value(seen), "theirsAsia/Tokyo");
+        assert_eq!(mine.value(seen), "UTC", "{end}");
+    }
+}
+
 /// Ways for a statement or a client to end, each of which must leave the pool whole.
 #[test]
 fn promise_33_the_cap_holds_and_connections_come_back_after_every_end() {
@@ -109,6 +148,7 @@ fn promise_33_the_cap_holds_and_connections_come_back_after_every_end() {
         ddl: "CREATE TABLE shop.copied (a int)",
         max_connections: CAP,
         writable: true,
+        options: "sslmode=disable&connect_timeout=5",
         ..Declared::default()
     }) else {
         return;

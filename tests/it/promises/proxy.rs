@@ -71,7 +71,7 @@ struct Shared {
     ended: watch::Sender<End>,
     /// Bytes that the server under test has taken.
     taken: AtomicU64,
-    /// What `Answer` was told.
+    /// What the server under test said, the last of it.
     heard: Mutex<Vec<u8>>,
 }
 
@@ -126,6 +126,16 @@ impl Proxy {
 
     pub fn heard(&self) -> Vec<u8> {
         self.shared.heard.lock().expect("whole").clone()
+    }
+}
+
+impl Shared {
+    fn hear(&self, bytes: &[u8]) {
+        let mut heard = self.heard.lock().expect("whole");
+        if heard.len() > 1 << 20 {
+            heard.clear();
+        }
+        heard.extend_from_slice(bytes);
     }
 }
 
@@ -188,7 +198,7 @@ async fn answers(
             return Ok(());
         }
         let said = bytes.get(..count).unwrap_or_default();
-        shared.heard.lock().expect("whole").extend_from_slice(said);
+        shared.hear(said);
         socket.write_all(&answer(said)).await?;
     }
 }
@@ -251,6 +261,7 @@ async fn up(shared: &Shared, from: &mut OwnedReadHalf, mut to: OwnedWriteHalf) {
     loop {
         let count = from.read(&mut bytes).await.unwrap_or(0);
         while_silent(shared, Side::ToSource).await;
+        shared.hear(&bytes[..count]);
         if count == 0 {
             to.shutdown().await.ok();
             return;
