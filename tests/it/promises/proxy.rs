@@ -13,6 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+pub type Spoiler = Arc<dyn Fn(&[u8]) -> Step + Send + Sync>;
+pub type Answerer = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
 /// What the proxy does now, with connections old and new.
 #[derive(Clone)]
 pub enum Mode {
@@ -28,9 +31,9 @@ pub enum Mode {
     /// Some bytes at a time of what the source says, with a pause behind each.
     Drip(usize, Duration),
     /// Every message of the source's goes through this.
-    Spoil(Arc<dyn Fn(&[u8]) -> Step + Send + Sync>),
+    Spoil(Spoiler),
     /// No source at all: what is sent for each thing that is heard.
-    Answer(Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>),
+    Answer(Answerer),
     /// TLS on this side, clear on the other.
     Encrypt(TlsAcceptor),
 }

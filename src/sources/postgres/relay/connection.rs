@@ -33,7 +33,7 @@ const KEPT: usize = 16 << 10;
 /// before the socket is cut.
 const PARTING: Duration = Duration::from_secs(5);
 /// The same where somebody waits for the connection.
-pub const OBEY: Duration = Duration::from_millis(1500);
+pub const OBEY: Duration = Duration::from_secs(1);
 
 /// Of the last ReadyForQuery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
