@@ -310,6 +310,26 @@ pub fn utf8(bytes: &[u8]) -> Result<&str> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn parameters_in_text_are_utf8() {
+        // formats, values, no result formats
+        for (rest, good) in [
+            (&b"\0\0\0\x01\0\0\0\x02\xc3\xa9\0\0"[..], true),
+            (b"\0\0\0\x01\0\0\0\x01\xc3\0\0", false),
+            (b"\0\x01\0\x01\0\x01\0\0\0\x01\xc3\0\0", true),
+            (b"\0\0\0\x01\xff\xff\xff\xff\0\0", true),
+            // cut short: for the source to refuse
+            (b"\0\0\0\x01\0\0\0\x09\xc3", true),
+        ] {
+            let bind = Bind {
+                portal: String::new(),
+                statement: String::new(),
+                rest: Bytes::copy_from_slice(rest),
+            };
+            assert_eq!(bind.check_text().is_ok(), good, "{rest:?}");
+        }
+    }
+
     fn decode(kind: u8, body: &[u8]) -> Result<Frontend> {
         let message = RawMessage {
             kind,

@@ -272,3 +272,36 @@ fn refused(function: &FunctionName, source: &SourceName) -> Error {
         "It could read what the user may not: allow it in the functions of source \"{source}\", or give the user a role of its own there."
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_are_not_understood_may_read() {
+        for (text, reads) in [
+            ("SELECT odd things", true),
+            (" /* c */ with x as (select 1) table x", true),
+            ("(SELECT 1)", true),
+            ("do $$ begin end $$", false),
+            ("CALL p()", false),
+            ("COPY t TO PROGRAM 'x'", false),
+            ("ALTER SYSTEM SET a = 1", false),
+            ("", false),
+        ] {
+            assert_eq!(only_reads_in_read_only(text), reads, "{text}");
+        }
+    }
+
+    #[test]
+    fn calls_are_found_wherever_they_stand() {
+        for (text, writes) in [
+            ("SELECT lo_create(0)", true),
+            ("SELECT pg_catalog.\"lo_create\" (0) FROM t", true),
+            ("SELECT 'lo_create(0)', lo_create FROM t", false),
+            ("SELECT lo_get(1), lower('x')", false),
+        ] {
+            assert_eq!(calls(text).any(|f| changes_things(&f)), writes, "{text}");
+        }
+    }
+}
