@@ -280,7 +280,7 @@ impl Session {
             Command::RollbackTo(name) => {
                 self.need_block("ROLLBACK TO SAVEPOINT")?;
                 self.transaction.check_savepoint(name)?;
-                self.tell_sources(&statement.text).await?;
+                self.roll_sources_back_to(&statement.text).await?;
                 let (snapshot, depth) = self.transaction.roll_back_to(name)?;
                 self.settings.restore(snapshot);
                 self.portals.roll_back(depth);

@@ -57,6 +57,33 @@ impl Bind {
         body.end()?;
         Ok(values)
     }
+
+    /// 22021 for a parameter in text format that is no UTF-8, before a source
+    /// reads it. Whatever else is wrong is for the source to say.
+    pub fn check_text(&self) -> Result<()> {
+        if self.rest.is_ascii() {
+            return Ok(());
+        }
+        let Ok(BindValues {
+            parameter_formats,
+            parameters,
+            ..
+        }) = self.values()
+        else {
+            return Ok(());
+        };
+        for (position, value) in parameters.iter().enumerate() {
+            let format = match parameter_formats.as_slice() {
+                [] => 0,
+                [all] => *all,
+                each => each.get(position).copied().unwrap_or(0),
+            };
+            if let (0, Some(value)) = (format, value) {
+                utf8(value)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -282,6 +309,26 @@ pub fn utf8(bytes: &[u8]) -> Result<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameters_in_text_are_utf8() {
+        // formats, values, no result formats
+        for (rest, good) in [
+            (&b"\0\0\0\x01\0\0\0\x02\xc3\xa9\0\0"[..], true),
+            (b"\0\0\0\x01\0\0\0\x01\xc3\0\0", false),
+            (b"\0\x01\0\x01\0\x01\0\0\0\x01\xc3\0\0", true),
+            (b"\0\0\0\x01\xff\xff\xff\xff\0\0", true),
+            // cut short: for the source to refuse
+            (b"\0\0\0\x01\0\0\0\x09\xc3", true),
+        ] {
+            let bind = Bind {
+                portal: String::new(),
+                statement: String::new(),
+                rest: Bytes::copy_from_slice(rest),
+            };
+            assert_eq!(bind.check_text().is_ok(), good, "{rest:?}");
+        }
+    }
 
     fn decode(kind: u8, body: &[u8]) -> Result<Frontend> {
         let message = RawMessage {

@@ -143,7 +143,7 @@ fn sources_that_are_read_only_stay_as_they_are() {
             ),
             (
                 "SET narrows.source = 'shop'; DO $$ BEGIN DELETE FROM shop.orders; END $$",
-                "25006",
+                "42501",
             ),
         ] {
             let said = said(&clerk, sql);

@@ -53,11 +53,7 @@ impl Session {
         if !source.is_writable()
             && let Some(function) = statement.functions.iter().find(|f| changes_things(f))
         {
-            return Err(Error::new(
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                format!("permission denied for function {function}"),
-            )
-            .with_hint("Set writable = true in the source's section of the catalog file."));
+            return Err(denied_function(function));
         }
         self.allow_functions(statement, source)
     }
@@ -107,15 +103,19 @@ impl Session {
 
     pub(super) fn allow_verbatim_write(&self, relayed: &Relayed) -> Result<()> {
         let source = self.postgres(&relayed.source)?;
-        if !writes(&relayed.kind) {
-            return Ok(());
-        }
         if !source.is_writable() {
+            if let Some(function) = calls(relayed.text.text()).find(changes_things) {
+                return Err(denied_function(&function));
+            }
             return match relayed.kind {
                 // not understood, but its transaction is READ ONLY
+                _ if !writes(&relayed.kind) => Ok(()),
                 Kind::Call if only_reads_in_read_only(relayed.text.text()) => Ok(()),
                 _ => Err(read_only(&relayed.source)),
             };
+        }
+        if !writes(&relayed.kind) {
+            return Ok(());
         }
         if !self.writes_whole(source) {
             return Err(Error::new(
@@ -168,6 +168,21 @@ pub(super) fn writes(kind: &Kind) -> bool {
         Kind::Explain { of, analyze, .. } => *analyze == Analyze::Yes && writes(of),
         Kind::Declare { of, .. } => writes(of),
     }
+}
+
+/// Every name that a parenthesis follows.
+fn calls(text: &str) -> impl Iterator<Item = FunctionName> {
+    let mut tokens = Lexer::new(text).peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let name = tokens.next()?.name();
+            if let Some(name) = name
+                && tokens.peek().is_some_and(|next| next.is_symbol("("))
+            {
+                return Some(FunctionName { schema: None, name });
+            }
+        }
+    })
 }
 
 /// READ ONLY does not hold back all that a text may be that was not understood:
@@ -250,6 +265,14 @@ fn read_only(name: &SourceName) -> Error {
     .with_hint("Set writable = true in its section of the catalog file.")
 }
 
+fn denied_function(function: &FunctionName) -> Error {
+    Error::new(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("permission denied for function {function}"),
+    )
+    .with_hint("Set writable = true in the source's section of the catalog file.")
+}
+
 fn refused(function: &FunctionName, source: &SourceName) -> Error {
     Error::new(
         SqlState::INSUFFICIENT_PRIVILEGE,
@@ -258,4 +281,37 @@ fn refused(function: &FunctionName, source: &SourceName) -> Error {
     .with_hint(format!(
         "It could read what the user may not: allow it in the functions of source \"{source}\", or give the user a role of its own there."
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_are_not_understood_may_read() {
+        for (text, reads) in [
+            ("SELECT odd things", true),
+            (" /* c */ with x as (select 1) table x", true),
+            ("(SELECT 1)", true),
+            ("do $$ begin end $$", false),
+            ("CALL p()", false),
+            ("COPY t TO PROGRAM 'x'", false),
+            ("ALTER SYSTEM SET a = 1", false),
+            ("", false),
+        ] {
+            assert_eq!(only_reads_in_read_only(text), reads, "{text}");
+        }
+    }
+
+    #[test]
+    fn calls_are_found_wherever_they_stand() {
+        for (text, writes) in [
+            ("SELECT lo_create(0)", true),
+            ("SELECT pg_catalog.\"lo_create\" (0) FROM t", true),
+            ("SELECT 'lo_create(0)', lo_create FROM t", false),
+            ("SELECT lo_get(1), lower('x')", false),
+        ] {
+            assert_eq!(calls(text).any(|f| changes_things(&f)), writes, "{text}");
+        }
+    }
 }

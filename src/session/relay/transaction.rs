@@ -111,6 +111,17 @@ impl Session {
         Ok(())
     }
 
+    /// ROLLBACK TO at every source; settings return to what they were as well.
+    pub(in crate::session) async fn roll_sources_back_to(&mut self, text: &str) -> Result<()> {
+        self.tell_sources(text).await?;
+        for attached in &mut self.relays.attached {
+            if attached.block == Block::Open {
+                attached.lease()?.doubt_settings();
+            }
+        }
+        Ok(())
+    }
+
     /// COMMIT at every source, the one that was written to first: when it
     /// refuses, the others are rolled back and its error is the statement's.
     pub(in crate::session) async fn commit_sources(&mut self) -> Result<()> {

@@ -47,6 +47,7 @@ pub async fn bind(
     bind: &Bind,
 ) -> Result<(), Failure> {
     let relay = relay_of(prepared)?;
+    bind.check_text()?;
     attach(connection, &relay.relayed).await?;
     let name = ready(connection, relay, &bind.statement)?;
     let (attached, replies) = parts(connection, &relay.relayed)?;

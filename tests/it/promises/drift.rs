@@ -40,7 +40,8 @@ fn columns(messages: &[Message]) -> Vec<String> {
 fn promise_36_changed_tables_are_read_as_they_are_now() {
     let Some(rig) = with_table() else { return };
     // what is changed, what is asked, and what the answer is now
-    let changes: [(&str, &str, Result<&[&str], &str>); 9] = [
+    type Expected = Result<&'static [&'static str], &'static str>;
+    let changes: [(&str, &str, Expected); 9] = [
         (
             "ALTER TABLE shop.drift DROP COLUMN gone",
             "SELECT * FROM shop.drift",

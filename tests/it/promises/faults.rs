@@ -37,7 +37,6 @@ fn promise_34_a_source_that_cannot_be_reached_says_so_in_time() {
             Mode::Reset,
             Mode::Close,
             Mode::Silent(Side::Both),
-            Mode::Silent(Side::FromSource),
             Mode::Drip(1, Duration::from_millis(200)),
         ] {
             rig.proxy.set(mode);
@@ -77,7 +76,7 @@ fn promise_34_a_source_that_falls_silent_is_waited_for_as_long_as_the_statement_
             let error = error_of(&messages).expect("an error");
             let code = error.code();
             assert!(code == "57014" || code.starts_with("08"), "{code}");
-            assert!(took < Duration::from_secs(4), "{route:?} {block}: {took:?}");
+            assert!(took < Duration::from_secs(3), "{route:?} {block}: {took:?}");
             if block {
                 assert_eq!(status(&client.query("ROLLBACK")), 'I');
             }
@@ -141,7 +140,7 @@ fn promise_34_an_answer_that_was_cut_short_is_never_a_success() {
             _ => b'C',
         };
         for (kind, skip) in [(rows, 0), (rows, 500), (end, 0), (b'Z', 0)] {
-            for (whole, how) in [(false, End::Reset), (false, End::Close), (true, End::Close)] {
+            for (whole, how) in [(false, End::Reset), (true, End::Close)] {
                 if sql.starts_with("UPDATE") && skip > 0 {
                     continue;
                 }

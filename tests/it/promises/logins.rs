@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::proxy::{End, Mode};
+use super::proxy::{Answerer, End, Mode};
 use super::rig::{Declared, ROUTES, Rig, error_of, rig, says_source_failed, until};
 use crate::sources::postgres::tls;
 use crate::wire::client::*;
@@ -152,7 +152,7 @@ fn promise_13_the_password_is_kept_where_scram_is_expected_and_scram_is_bounded(
             }
         }
     };
-    let answers: [(&str, Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>); 7] = [
+    let answers: [(&str, Answerer); 7] = [
         (
             "a request for the password",
             Arc::new(|_| message(b'R', &[0, 0, 0, 3])),

@@ -35,7 +35,7 @@ fn sound_again(rig: &Rig, route: Route) {
 /// An error that is not an internal one, within the time that a statement has.
 fn refuses(rig: &Rig, route: Route, what: &str) {
     let mut client = rig.client(route);
-    client.query("SET statement_timeout = 500");
+    client.query("SET statement_timeout = 100");
     let started = Instant::now();
     let messages = client.query(ROWS);
     assert!(
@@ -242,7 +242,7 @@ fn spoiled(random: &Random, message: &[u8]) -> Step {
 #[test]
 fn promise_35_no_corruption_makes_a_panic_or_a_hang() {
     let Some(rig) = rig(&Declared {
-        max_connections: 8,
+        max_connections: 16,
         ..Declared::default()
     }) else {
         return;
@@ -251,13 +251,13 @@ fn promise_35_no_corruption_makes_a_panic_or_a_hang() {
     let random = Random(AtomicU64::new(20_261_121));
     rig.proxy.spoil(move |message| spoiled(&random, message));
     std::thread::scope(|scope| {
-        for worker in 0..8 {
+        for worker in 0..16 {
             let address = rig.server.address;
             scope.spawn(move || {
                 let route = ROUTES[worker % 2];
                 let mut client = client_at(address, route);
-                client.query("SET statement_timeout = 150");
-                for round in 0..40 {
+                client.query("SET statement_timeout = 50");
+                for round in 0..16 {
                     let started = Instant::now();
                     match round % 2 {
                         0 => client.send(&query(ROWS)),
@@ -276,7 +276,7 @@ fn promise_35_no_corruption_makes_a_panic_or_a_hang() {
                     assert!(started.elapsed() < Duration::from_secs(8), "{route:?} hung");
                     if messages.last().map(|message| message.kind) != Some('Z') {
                         client = client_at(address, route);
-                        client.query("SET statement_timeout = 150");
+                        client.query("SET statement_timeout = 50");
                     }
                 }
             });
@@ -286,5 +286,5 @@ fn promise_35_no_corruption_makes_a_panic_or_a_hang() {
     for route in ROUTES {
         sound_again(&rig, route);
     }
-    rig.pool_is_whole(8);
+    rig.pool_is_whole(16);
 }

@@ -13,6 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+pub type Spoiler = Arc<dyn Fn(&[u8]) -> Step + Send + Sync>;
+pub type Answerer = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
 /// What the proxy does now, with connections old and new.
 #[derive(Clone)]
 pub enum Mode {
@@ -28,9 +31,9 @@ pub enum Mode {
     /// Some bytes at a time of what the source says, with a pause behind each.
     Drip(usize, Duration),
     /// Every message of the source's goes through this.
-    Spoil(Arc<dyn Fn(&[u8]) -> Step + Send + Sync>),
+    Spoil(Spoiler),
     /// No source at all: what is sent for each thing that is heard.
-    Answer(Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>),
+    Answer(Answerer),
     /// TLS on this side, clear on the other.
     Encrypt(TlsAcceptor),
 }
@@ -71,7 +74,7 @@ struct Shared {
     ended: watch::Sender<End>,
     /// Bytes that the server under test has taken.
     taken: AtomicU64,
-    /// What `Answer` was told.
+    /// What the server under test said, the last of it.
     heard: Mutex<Vec<u8>>,
 }
 
@@ -126,6 +129,16 @@ impl Proxy {
 
     pub fn heard(&self) -> Vec<u8> {
         self.shared.heard.lock().expect("whole").clone()
+    }
+}
+
+impl Shared {
+    fn hear(&self, bytes: &[u8]) {
+        let mut heard = self.heard.lock().expect("whole");
+        if heard.len() > 1 << 20 {
+            heard.clear();
+        }
+        heard.extend_from_slice(bytes);
     }
 }
 
@@ -188,7 +201,7 @@ async fn answers(
             return Ok(());
         }
         let said = bytes.get(..count).unwrap_or_default();
-        shared.heard.lock().expect("whole").extend_from_slice(said);
+        shared.hear(said);
         socket.write_all(&answer(said)).await?;
     }
 }
@@ -251,6 +264,7 @@ async fn up(shared: &Shared, from: &mut OwnedReadHalf, mut to: OwnedWriteHalf) {
     loop {
         let count = from.read(&mut bytes).await.unwrap_or(0);
         while_silent(shared, Side::ToSource).await;
+        shared.hear(&bytes[..count]);
         if count == 0 {
             to.shutdown().await.ok();
             return;

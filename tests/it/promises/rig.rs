@@ -269,3 +269,17 @@ pub fn says_source_failed(error: &Message) {
     );
     assert!(text.contains("\"shop\""), "{code}: {text}");
 }
+
+/// The number once it has stood still for a while.
+pub fn settled(mut number: impl FnMut() -> u64) -> u64 {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let mut last = number();
+    loop {
+        std::thread::sleep(Duration::from_millis(200));
+        let now = number();
+        if now == last || Instant::now() > deadline {
+            return now;
+        }
+        last = now;
+    }
+}

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::proxy::{Mode, Side};
-use super::rig::{Declared, ROUTES, Route, rig};
+use super::rig::{Declared, ROUTES, Route, rig, settled, until};
 use crate::wire::client::*;
 
 /// The sockets on the way hold some megabytes; the whole answer is two gigabytes.
@@ -33,6 +33,9 @@ fn promise_31_a_client_that_does_not_read_stops_the_source() {
                     .concat(),
                 ),
             }
+            until("the first rows", Duration::from_secs(10), || {
+                rig.proxy.taken() > before
+            });
             let taken = settled(|| rig.proxy.taken()) - before;
             assert!(
                 (1..ON_ITS_WAY).contains(&taken),
@@ -73,18 +76,4 @@ fn promise_31_a_source_that_does_not_read_stops_the_client() {
         }
     }
     assert!(sent < ON_ITS_WAY, "{sent} bytes were taken from the client");
-}
-
-/// The number once it has stood still for a while.
-fn settled(mut number: impl FnMut() -> u64) -> u64 {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let mut last = 0;
-    loop {
-        std::thread::sleep(Duration::from_millis(300));
-        let now = number();
-        if now == last && now > 0 || Instant::now() > deadline {
-            return now;
-        }
-        last = now;
-    }
 }

@@ -60,7 +60,7 @@ impl Worker {
         let mut worker = Worker {
             address,
             number,
-            random: 0x9e37_79b9 ^ (number as u64 + 1) * 7919,
+            random: 0x9e37_79b9 ^ ((number as u64 + 1) * 7919),
             client: client_at(address, Route::Relay),
             zone: "UTC",
             done: Vec::new(),

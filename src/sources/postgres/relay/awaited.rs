@@ -75,6 +75,11 @@ impl Awaited {
         self.own > 0
     }
 
+    /// Replies to the relay itself that are due.
+    pub fn own(&self) -> usize {
+        self.own
+    }
+
     pub fn is_skipping(&self) -> bool {
         self.skipping
     }

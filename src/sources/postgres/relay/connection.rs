@@ -34,7 +34,7 @@ const KEPT: usize = 16 << 10;
 /// before the socket is cut.
 const PARTING: Duration = Duration::from_secs(5);
 /// The same where somebody waits for the connection.
-pub const OBEY: Duration = Duration::from_millis(1500);
+pub const OBEY: Duration = Duration::from_secs(1);
 
 /// Of the last ReadyForQuery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,10 @@ pub struct Connection {
     pub(super) applied: Arc<UpstreamSettings>,
     /// Names that may have other values than `applied` says.
     pub(super) doubtful: Option<Arc<UpstreamSettings>>,
+    /// Replies to the relay itself until the one about `applied`; 0: it came.
+    pub(super) applying: usize,
+    /// Settings may be what they were before, although the transaction goes on.
+    pub(super) rolled_back: bool,
     /// What went wrong in a statement of the relay's own.
     pub(super) own_error: Option<Error>,
     /// Whoever waited for what it runs does not wait any more.
@@ -112,6 +116,8 @@ impl Connection {
             known: Known::default(),
             applied: none,
             doubtful: None,
+            applying: 0,
+            rolled_back: false,
             own_error: None,
             given_up: false,
         }

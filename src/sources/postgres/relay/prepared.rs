@@ -184,6 +184,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_altered_is_prepared_under_another_name() {
+        let statements = Statements::default();
+        let utc = settings(&[("TimeZone", "UTC")]);
+        let one = statements.intern("TABLE t", &[], &utc);
+        let other = statements.intern("TABLE u", &[], &utc);
+        statements.forget("TABLE t");
+        assert!(one.is_stale() && !other.is_stale());
+        let again = statements.intern("TABLE t", &[], &utc);
+        assert!(again.id() != one.id() && !again.is_stale());
+        assert_eq!(statements.intern("TABLE u", &[], &utc).id(), other.id());
+    }
+
+    #[test]
     fn the_same_meaning_has_the_same_name() {
         let statements = Statements::default();
         let utc = settings(&[("TimeZone", "UTC"), ("statement_timeout", "1s")]);

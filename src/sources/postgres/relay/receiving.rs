@@ -93,11 +93,15 @@ impl Connection {
         if !own {
             return Ok(Shown::Shown);
         }
+        let applying = self.applying;
         if let Some(error) = self.own_error.take() {
+            self.applying = applying.saturating_sub(1);
             return Err(error);
         }
+        self.applying = self.applying.saturating_sub(1);
         // Within a transaction it depends on how that ends.
-        if self.status == TransactionStatus::Idle && !self.awaited.has_own() {
+        let settled = applying == 1 && self.status == TransactionStatus::Idle;
+        if settled {
             self.doubtful = None;
         }
         Ok(Shown::Hidden)

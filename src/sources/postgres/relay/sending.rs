@@ -178,7 +178,8 @@ impl Connection {
         let settled = self.doubtful.is_none()
             || self.awaited.has_own()
             || self.status != TransactionStatus::Idle;
-        if same && settled || self.status == TransactionStatus::Failed {
+        let same = same && settled && !self.rolled_back;
+        if same || self.status == TransactionStatus::Failed {
             return Applied::Same;
         }
         let mut sql = String::new();
@@ -189,15 +190,18 @@ impl Connection {
         };
         self.doubtful = Some(before.union(wanted));
         self.applied = wanted.clone();
+        self.rolled_back = false;
         self.own_query(&sql);
+        self.applying = self.awaited.own();
         Applied::Sent
     }
 
-    /// After a ROLLBACK, or a ROLLBACK TO, of a transaction in which settings were
-    /// applied: they may be what they were before.
+    /// After a ROLLBACK TO in a transaction in which settings were applied: they
+    /// may be what they were before.
     pub fn doubt_settings(&mut self) {
-        if self.doubtful.is_none() {
-            self.doubtful = Some(self.applied.clone());
+        if let Some(doubtful) = &self.doubtful {
+            self.doubtful = Some(doubtful.union(&self.applied));
+            self.rolled_back = true;
         }
     }
 
