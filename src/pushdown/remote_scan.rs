@@ -101,7 +101,7 @@ impl RemoteScan {
     }
 
     /// A filter above a limit must not sink below it.
-    pub(super) fn is_limited(&self) -> bool {
+    pub fn is_limited(&self) -> bool {
         self.limit.is_some()
     }
 
@@ -121,6 +121,11 @@ impl RemoteScan {
     /// The statement that the source runs.
     pub fn sql(&self) -> String {
         remote_sql::select(&self.table, &self.projection, &self.filters, self.limit)
+    }
+
+    /// Conjuncts as SQL.
+    pub fn filters(&self) -> &[String] {
+        &self.filters
     }
 
     /// What the source is expected to send.

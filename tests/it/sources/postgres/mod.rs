@@ -7,6 +7,7 @@ mod discovery;
 mod embedded;
 mod relay;
 mod relay_pool;
+mod snapshots;
 mod streams;
 mod tls;
 mod types;
