@@ -191,6 +191,9 @@ impl EngineSession {
             &pinned,
             options.as_deref().cloned().unwrap_or_default(),
         );
+        if reads.wants_keys() {
+            state::keep_join_keys(state.config_mut());
+        }
         state.config_mut().set_extension(Arc::new(reads));
         if !pinned.0.is_empty() {
             state.config_mut().set_extension(Arc::new(pinned));

@@ -50,10 +50,6 @@ impl ArrayParameter {
         true
     }
 
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
     pub fn bytes(&self) -> usize {
         self.elements.len()
     }

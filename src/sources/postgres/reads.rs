@@ -43,6 +43,7 @@ pub struct StatementReads {
     work: Mutex<HashMap<u64, Arc<Work>>>,
     /// The filters that joins fill once, before their other side is needed.
     join_filters: HashSet<u64>,
+    takes_keys: bool,
     options: ReadOptions,
 }
 
@@ -52,6 +53,7 @@ struct Found {
     fragments: usize,
     streams: usize,
     times: Times,
+    takes_keys: bool,
 }
 
 /// How often the plan may read a fragment.
@@ -71,6 +73,7 @@ impl StatementReads {
         let mut found = BTreeMap::new();
         let mut join_filters = HashSet::new();
         collect(plan, Times::Once, &mut found, &mut join_filters);
+        let takes_keys = found.values().any(|found: &Found| found.takes_keys);
         found.retain(|name, _| pinned.of(name).is_none());
         let places = Places::new(found.values().map(|found| &found.source));
         let sources = found.into_iter().map(|(name, found)| {
@@ -86,8 +89,14 @@ impl StatementReads {
             sources: sources.collect(),
             work: Mutex::default(),
             join_filters,
+            takes_keys,
             options,
         }
+    }
+
+    /// Does a scan wait for the keys of a join?
+    pub fn wants_keys(&self) -> bool {
+        self.options.join_keys_wait.is_some() && self.takes_keys
     }
 
     pub(super) fn source(&self, name: &SourceName) -> Option<Arc<SourceRead>> {
@@ -100,8 +109,8 @@ impl StatementReads {
     }
 
     /// Is it filled by a join of this statement, once?
-    pub(super) fn is_of_a_join(&self, filter: u64) -> bool {
-        self.join_filters.contains(&filter)
+    pub(super) fn is_of_a_join(&self, filter: Option<u64>) -> bool {
+        filter.is_some_and(|filter| self.join_filters.contains(&filter))
     }
 
     pub(super) fn options(&self) -> &ReadOptions {
@@ -129,7 +138,9 @@ fn collect(
                 fragments: 0,
                 streams: 0,
                 times: Times::Once,
+                takes_keys: false,
             });
+        of_source.takes_keys |= scan.takes_keys();
         of_source.fragments += 1;
         of_source.streams += scan.streams();
         if times == Times::Unknown {

@@ -10,15 +10,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Statistics;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::DynamicFilterPhysicalExpr;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, SchedulingType,
 };
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
+};
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -28,14 +33,19 @@ use datafusion::prelude::SessionConfig;
 
 use super::PostgresSource;
 use super::copy::Piece;
+use super::key_sql;
+use super::keys::{self, Passing};
 use super::metrics::ScanMetrics;
 use super::portal::{self, PinnedSources};
 use super::reading::{self, Reading};
 use super::reads::{self, ReadOptions, StatementReads};
+use super::snapshot::SourceRead;
 use super::split::SingleTable;
-use super::work::Work;
 use futures::Stream;
 
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::Result;
 use crate::names::SourceName;
 
 #[derive(Debug, Clone)]
@@ -50,6 +60,8 @@ pub struct PostgresScan {
     /// Which scan of the process it is; its streams find each other by it.
     number: u64,
     table: Option<Arc<SingleTable>>,
+    /// Filled by joins above while the statement runs; the joins compare again.
+    filters: Vec<Arc<DynamicFilterPhysicalExpr>>,
 }
 
 impl PostgresScan {
@@ -73,6 +85,7 @@ impl PostgresScan {
             metrics: ExecutionPlanMetricsSet::new(),
             number: LAST.fetch_add(1, Ordering::Relaxed),
             table: None,
+            filters: Vec::new(),
         }
     }
 
@@ -131,11 +144,13 @@ impl PostgresScan {
             (Some(read), Some(work)) if work.is_new(stream) => (read, work, self.streams()),
             // one stream reads all where the streams cannot know of each other
             _ if stream > 0 => return Box::pin(futures::stream::empty()),
-            (Some(read), _) => (read, Arc::<Work>::default(), 1),
+            // read again: the joins' filters are of the first time
+            (Some(read), _) => return self.all_rows(read, batch_rows, metrics),
             (None, _) => (reads::alone(&self.source), Arc::default(), 1),
         };
         let scan = self.clone();
-        let planning = async move { Ok(scan.pieces(streams)) };
+        let keys = metrics.keys.clone();
+        let planning = async move { scan.pieces(streams, reads.as_deref(), &keys).await };
         let reading = Reading {
             source: self.source_name().clone(),
             read,
@@ -147,11 +162,58 @@ impl PostgresScan {
         Box::pin(reading::rows(reading, planning))
     }
 
-    fn pieces(&self, streams: usize) -> VecDeque<Piece> {
-        match &self.table {
-            Some(table) if streams > 1 => table.pieces(streams),
-            _ => VecDeque::from([Piece::plain(&*self.sql)]),
+    fn all_rows(&self, read: Arc<SourceRead>, batch_rows: usize, metrics: ScanMetrics) -> Rows {
+        let pieces = VecDeque::from([Piece::plain(&*self.sql)]);
+        let reading = Reading {
+            source: self.source_name().clone(),
+            read,
+            work: Arc::default(),
+            schema: self.schema.clone(),
+            batch_rows,
+            metrics,
+        };
+        Box::pin(reading::rows(reading, std::future::ready(Ok(pieces))))
+    }
+
+    /// What its streams are to read, once the joins above know what they want.
+    async fn pieces(
+        &self,
+        streams: usize,
+        reads: Option<&StatementReads>,
+        keys: &Count,
+    ) -> Result<VecDeque<Piece>> {
+        let Some(table) = &self.table else {
+            return Ok(VecDeque::from([Piece::plain(&*self.sql)]));
+        };
+        let passing = match reads {
+            Some(reads) => self.passing(reads).await?,
+            None => Passing::all(),
+        };
+        let chosen = key_sql::choose(table, passing, streams);
+        keys.add(chosen.keys);
+        Ok(chosen.pieces)
+    }
+
+    async fn passing(&self, reads: &StatementReads) -> Result<Passing> {
+        let mut passing = Passing::all();
+        let Some(patience) = reads.options().join_keys_wait else {
+            return Ok(passing);
+        };
+        let deadline = Instant::now() + patience;
+        for filter in &self.filters {
+            if !reads.is_of_a_join(filter.expression_id()) {
+                continue;
+            }
+            if timeout_at(deadline, filter.wait_complete()).await.is_ok() {
+                passing = passing.and(keys::passing(&filter.current()?));
+            }
         }
+        Ok(passing)
+    }
+
+    /// Does it wait for the keys of joins?
+    pub fn takes_keys(&self) -> bool {
+        !self.filters.is_empty()
     }
 }
 
@@ -172,9 +234,12 @@ impl DisplayAs for PostgresScan {
             DisplayFormatType::TreeRender => write!(f, "source={source}\nsql={}", self.sql),
             DisplayFormatType::Default => {
                 write!(f, "PostgresScan: source={source}, sql={}", self.sql)?;
-                match self.streams() {
-                    1 => Ok(()),
-                    streams => write!(f, ", streams={streams}"),
+                if self.streams() > 1 {
+                    write!(f, ", streams={}", self.streams())?;
+                }
+                match self.takes_keys() {
+                    true => write!(f, ", takes join keys"),
+                    false => Ok(()),
                 }
             }
             DisplayFormatType::Verbose => {
@@ -203,9 +268,40 @@ impl ExecutionPlan for PostgresScan {
 
     fn apply_expressions(
         &self,
-        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> EngineResult<TreeNodeRecursion>,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> EngineResult<TreeNodeRecursion>,
     ) -> EngineResult<TreeNodeRecursion> {
+        for filter in &self.filters {
+            let filter: Arc<dyn PhysicalExpr> = filter.clone();
+            if visit(&filter)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
+    }
+
+    /// Takes what a join will know of its other side, if a column may be compared
+    /// with it.
+    fn handle_child_pushdown_result(
+        &self,
+        phase: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _config: &ConfigOptions,
+    ) -> EngineResult<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let kept = vec![PushedDown::No; result.parent_filters.len()];
+        let propagation = FilterPushdownPropagation::with_parent_pushdown_result(kept);
+        if phase != FilterPushdownPhase::Post || self.table.is_none() {
+            return Ok(propagation);
+        }
+        let taken = result
+            .parent_filters
+            .into_iter()
+            .filter_map(|result| Arc::downcast::<DynamicFilterPhysicalExpr>(result.filter).ok());
+        let mut scan = self.clone();
+        scan.filters.extend(taken);
+        match scan.filters.len() == self.filters.len() {
+            true => Ok(propagation),
+            false => Ok(propagation.with_updated_node(Arc::new(scan) as _)),
+        }
     }
 
     fn replace_children(

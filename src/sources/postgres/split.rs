@@ -33,6 +33,8 @@ pub struct SingleTable {
     pub blocks: Option<u64>,
     /// The estimated part of the table's rows that is wanted, 0 to 1.
     pub wanted: f64,
+    /// Of the table, as estimated.
+    pub rows: Option<u64>,
     /// What join keys can be compared with, in the order of the fragment's columns.
     pub keys: Vec<Option<KeyColumn>>,
 }
@@ -47,6 +49,24 @@ pub struct KeyColumn {
 }
 
 impl SingleTable {
+    /// A fragment that reads more than one table, or groups or orders: it is not
+    /// cut into pieces, but rows of its result can be chosen by join keys.
+    pub fn of_result(sql: &str, rows: Option<u64>, keys: Vec<Option<KeyColumn>>) -> SingleTable {
+        let qualified = |key: KeyColumn| KeyColumn {
+            name: format!("\"result\".{}", key.name),
+            ..key
+        };
+        SingleTable {
+            select_list: "\"result\".*".into(),
+            table: format!("({sql}) AS \"result\""),
+            filters: Vec::new(),
+            blocks: None,
+            wanted: 1.0,
+            rows,
+            keys: keys.into_iter().map(|key| key.map(qualified)).collect(),
+        }
+    }
+
     /// The statement with further conjuncts, and further items after the table.
     pub fn sql(&self, from: &str, conditions: &[String]) -> String {
         let mut sql = format!("SELECT {} FROM {}{from}", self.select_list, self.table);
@@ -104,6 +124,7 @@ mod tests {
             filters: vec!["b > 1".into()],
             blocks,
             wanted,
+            rows: None,
             keys: Vec::new(),
         }
     }

@@ -186,6 +186,7 @@ impl PostgresTable {
             filters,
             blocks: self.blocks,
             wanted,
+            rows: self.rows,
             keys: projection
                 .iter()
                 .map(|&at| self.columns.get(at).and_then(RemoteColumn::key_column))

@@ -19,6 +19,8 @@ use tokio_postgres::types::Type;
 
 use self::column::{ColumnDecoder, decoder};
 use self::fault::Fault;
+#[cfg(test)]
+pub(super) use self::numeric::decimal128;
 use super::error::protocol_broken;
 use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;

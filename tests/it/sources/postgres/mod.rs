@@ -5,6 +5,7 @@ mod connections;
 mod defined_types;
 mod discovery;
 mod embedded;
+mod join_keys;
 mod relay;
 mod relay_pool;
 mod snapshots;

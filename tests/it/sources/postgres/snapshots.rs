@@ -20,10 +20,10 @@ use tokio::time::timeout;
 
 use super::{admin, int8, scan, source, source_with, tables, url};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A session that knows the tables of the source, by their own names.
-async fn session(source: &PostgresSource, options: &ReadOptions) -> SessionContext {
+pub(super) async fn session(source: &PostgresSource, options: &ReadOptions) -> SessionContext {
     let mut config = SessionConfig::new()
         .with_target_partitions(4)
         .set_bool("datafusion.catalog.information_schema", false);
@@ -38,13 +38,13 @@ async fn session(source: &PostgresSource, options: &ReadOptions) -> SessionConte
     context
 }
 
-async fn plan(context: &SessionContext, sql: &str) -> Arc<dyn ExecutionPlan> {
+pub(super) async fn plan(context: &SessionContext, sql: &str) -> Arc<dyn ExecutionPlan> {
     let rows = context.sql(sql).await.expect("valid SQL");
     rows.create_physical_plan().await.expect("plannable")
 }
 
 /// What a statement's plan is run with.
-fn task(
+pub(super) fn task(
     context: &SessionContext,
     plan: &Arc<dyn ExecutionPlan>,
     options: &ReadOptions,
@@ -55,7 +55,11 @@ fn task(
     Arc::new(TaskContext::from(&context.state()).with_session_config(config))
 }
 
-async fn run(context: &SessionContext, sql: &str, options: &ReadOptions) -> Vec<RecordBatch> {
+pub(super) async fn run(
+    context: &SessionContext,
+    sql: &str,
+    options: &ReadOptions,
+) -> Vec<RecordBatch> {
     let plan = plan(context, sql).await;
     let task = task(context, &plan, options);
     timeout(PATIENCE, collect(plan, task))
@@ -64,11 +68,11 @@ async fn run(context: &SessionContext, sql: &str, options: &ReadOptions) -> Vec<
         .expect("readable")
 }
 
-fn number(batches: &[RecordBatch]) -> i64 {
+pub(super) fn number(batches: &[RecordBatch]) -> i64 {
     batches[0].column(0).as_primitive::<Int64Type>().value(0)
 }
 
-fn parallel(connections: usize) -> ReadOptions {
+pub(super) fn parallel(connections: usize) -> ReadOptions {
     ReadOptions {
         parallel_reads: connections,
         ..ReadOptions::default()
@@ -271,7 +275,7 @@ async fn without_export_one_connection_serves_all() {
     drop((context, source, client));
 }
 
-fn total(plan: &Arc<dyn ExecutionPlan>, name: &str) -> usize {
+pub(super) fn total(plan: &Arc<dyn ExecutionPlan>, name: &str) -> usize {
     let own = plan
         .metrics()
         .and_then(|metrics| metrics.sum_by_name(name))
