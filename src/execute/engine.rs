@@ -186,11 +186,11 @@ impl EngineSession {
         let mode = Mode::from_setting(self.vars.setting("narrows.pushdown"));
         let physical = physical::physical_plan(&state, optimized, mode).await?;
         let options = state.config().get_extension::<ReadOptions>();
-        let reads = StatementReads::of_plan(
-            &physical,
-            &pinned,
-            options.as_deref().cloned().unwrap_or_default(),
-        );
+        let mut options = options.as_deref().cloned().unwrap_or_default();
+        if mode == Mode::Off {
+            options.join_keys_wait = None;
+        }
+        let reads = StatementReads::of_plan(&physical, &pinned, options);
         if reads.wants_keys() {
             state::keep_join_keys(state.config_mut());
         }

@@ -7,7 +7,6 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::common::stats::Precision;
 use datafusion::common::{Column, DFSchema, DFSchemaRef, Statistics};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{
@@ -16,7 +15,7 @@ use datafusion::logical_expr::{
 
 use super::outcome::{Kept, Outcome};
 use super::{estimate, remote_sql, rules};
-use crate::sources::postgres::PostgresTable;
+use crate::sources::postgres::{PostgresTable, with_rows};
 
 #[derive(Debug, Clone)]
 pub struct RemoteScan {
@@ -130,11 +129,11 @@ impl RemoteScan {
 
     /// What the source is expected to send.
     pub fn estimates(&self) -> Statistics {
-        let mut statistics = self.table.estimates(Some(&self.projection)).to_inexact();
-        if let Some(rows) = self.estimated_rows() {
-            statistics.num_rows = Precision::Inexact(rows);
+        let statistics = self.table.estimates(Some(&self.projection)).to_inexact();
+        match self.estimated_rows() {
+            Some(rows) => with_rows(statistics, rows),
+            None => statistics,
         }
-        statistics
     }
 
     fn estimated_rows(&self) -> Option<usize> {

@@ -164,7 +164,7 @@ fn numeric(unscaled: i128, scale: i8) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::decode::decimal128;
+    use super::super::decode::read_numeric;
     use super::*;
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
             (10i128.pow(33), 5),
         ] {
             let bytes = numeric(unscaled, scale).expect("small enough");
-            let read = decimal128(&bytes, 38, scale).ok();
+            let read = read_numeric(&bytes, scale);
             assert_eq!(read, Some(unscaled), "{unscaled} {scale}");
         }
         assert_eq!(numeric(i128::MAX, 1), None);

@@ -45,7 +45,7 @@ pub use self::portal::{HeldLease, PinnedSources, SharedLease};
 pub use self::reads::{ReadOptions, StatementReads};
 pub use self::scan::PostgresScan;
 pub use self::split::{KeyColumn, SingleTable};
-pub use self::stats::ColumnEstimate;
+pub use self::stats::{ColumnEstimate, with_rows};
 #[cfg(test)]
 pub(crate) use self::table::fixture;
 pub use self::table::{Collation, PostgresTable, RemoteColumn, RemoteTable};

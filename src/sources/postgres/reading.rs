@@ -33,7 +33,7 @@ pub(super) struct Reading {
 /// of the scan; it is waited for once, and without a connection.
 pub(super) fn rows(
     reading: Reading,
-    planning: impl Future<Output = Result<VecDeque<Piece>>> + Send,
+    planning: impl Future<Output = Result<VecDeque<Piece>>> + Send + 'static,
 ) -> impl Stream<Item = Result<RecordBatch, DataFusionError>> + Send {
     let start = async move {
         let held = reading.start(planning).await?;
@@ -57,20 +57,24 @@ impl Reading {
     /// `None` if there is nothing to read, or others read it.
     async fn start(
         &self,
-        planning: impl Future<Output = Result<VecDeque<Piece>>>,
+        planning: impl Future<Output = Result<VecDeque<Piece>>> + Send + 'static,
     ) -> Result<Option<Held>> {
         let _waiting = self.metrics.wait.timer();
-        self.work.plan(planning).await?;
-        let turn = self.work.claim();
-        if self.work.is_done() {
-            if turn == Turn::First {
-                self.read.skip().await;
-            }
-            return Ok(None);
-        }
-        let read = self.read.clone();
+        let (work, read) = (self.work.clone(), self.read.clone());
         // A stream that is not polled must not hold up the statement's others.
-        let connecting = tokio::spawn(async move { read.connect(turn).await });
+        let connecting = tokio::spawn(async move {
+            work.plan(planning).await?;
+            let turn = work.claim();
+            match work.is_done() {
+                false => read.connect(turn).await,
+                true => {
+                    if turn == Turn::First {
+                        read.skip().await;
+                    }
+                    Ok(None)
+                }
+            }
+        });
         let held = AbortOnDropHandle::new(connecting)
             .await
             .map_err(|error| Error::internal(format!("a connect ended early: {error}")))??;

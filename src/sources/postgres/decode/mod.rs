@@ -19,8 +19,6 @@ use tokio_postgres::types::Type;
 
 use self::column::{ColumnDecoder, decoder};
 use self::fault::Fault;
-#[cfg(test)]
-pub(super) use self::numeric::decimal128;
 use super::error::protocol_broken;
 use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
@@ -282,6 +280,11 @@ fn next_field(fields: &[u8]) -> (Option<&[u8]>, &[u8]) {
         },
         None => (None, fields),
     }
+}
+
+#[cfg(test)]
+pub(super) fn read_numeric(bytes: &[u8], scale: i8) -> Option<i128> {
+    numeric::decimal128(bytes, 38, scale).ok()
 }
 
 fn changed(message: String) -> Error {
