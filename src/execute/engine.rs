@@ -17,7 +17,7 @@ use crate::names::SourceName;
 use crate::plan::{self, Planned, Statement};
 use crate::pushdown::Mode;
 use crate::semantics::SessionVars;
-use crate::sources::postgres::PinnedSources;
+use crate::sources::postgres::{PinnedSources, ReadOptions, StatementReads};
 use crate::sources::{self, Source};
 use crate::types::PgType;
 
@@ -208,14 +208,24 @@ impl EngineSession {
         pinned: PinnedSources,
     ) -> Result<Rows> {
         let mut state = state::of_session(&self.engine.state, &self.vars);
-        if !pinned.0.is_empty() {
-            state.config_mut().set_extension(Arc::new(pinned));
-        }
         let catalog = self.engine.catalog();
         let typed = planned.for_values(&state, &catalog, &self.vars, &parameters)?;
         let optimized = plan::optimize(&state, typed.as_ref().unwrap_or(planned), parameters)?;
         let mode = Mode::from_setting(self.vars.setting("narrows.pushdown"));
         let physical = physical::physical_plan(&state, optimized, mode).await?;
+        let options = state.config().get_extension::<ReadOptions>();
+        let mut options = options.as_deref().cloned().unwrap_or_default();
+        if mode == Mode::Off {
+            options.join_keys_wait = None;
+        }
+        let reads = StatementReads::of_plan(&physical, &pinned, options);
+        if reads.wants_keys() {
+            state::keep_join_keys(state.config_mut());
+        }
+        state.config_mut().set_extension(Arc::new(reads));
+        if !pinned.0.is_empty() {
+            state.config_mut().set_extension(Arc::new(pinned));
+        }
         let stream = match planned.explain {
             Some(options) => explain::run(options, planned, physical, &state).await?,
             None => execute_stream(physical, state.task_ctx())?,

@@ -14,7 +14,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use super::fragments::{Fragment, fragments};
+use super::fragments::{Fragment, Reading, fragments};
 use crate::error::Result;
 use crate::plan::{Analyze, Explain, ExplainFormat, Planned};
 
@@ -91,8 +91,25 @@ fn fragment_lines(fragment: &Fragment, analyzed: bool) -> Vec<String> {
         head,
         format!("  {}: {}", fragment.what.label(), fragment.text),
     ];
+    if let (true, Some(reading)) = (analyzed, &fragment.reading) {
+        lines.push(format!("  Read: {}", reading_text(reading)));
+    }
     lines.extend(fragment.kept.iter().map(|kept| format!("  Kept: {kept}")));
     lines
+}
+
+fn reading_text(reading: &Reading) -> String {
+    let mut text = format!("connections={}", reading.connections);
+    if reading.turns > 0 {
+        let _ = write!(text, " shared_connections={}", reading.turns);
+    }
+    let _ = write!(text, " snapshot={}", reading.snapshot.label());
+    if reading.keys > 0 {
+        let _ = write!(text, " keys={}", reading.keys);
+    }
+    let (wait, read) = (milliseconds(reading.wait), milliseconds(reading.read));
+    let _ = write!(text, " wait={wait:.3} ms read={read:.3} ms");
+    text
 }
 
 fn json_text(planned: &Planned, physical: &Arc<dyn ExecutionPlan>, run: Option<&Run>) -> String {
@@ -108,6 +125,14 @@ fn json_text(planned: &Planned, physical: &Arc<dyn ExecutionPlan>, run: Option<&
             if run.is_some() {
                 value["Rows Moved"] = json!(fragment.rows);
                 value["Bytes Moved"] = json!(fragment.bytes);
+                if let Some(reading) = &fragment.reading {
+                    value["Connections"] = json!(reading.connections);
+                    value["Shared Connections"] = json!(reading.turns);
+                    value["Snapshot"] = json!(reading.snapshot.label());
+                    value["Keys Sent"] = json!(reading.keys);
+                    value["Wait Time"] = json!(milliseconds(reading.wait));
+                    value["Read Time"] = json!(milliseconds(reading.read));
+                }
             }
             value
         })

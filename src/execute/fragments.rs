@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
@@ -10,7 +11,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use object_store::path::Path;
 
 use crate::sources::lake;
-use crate::sources::postgres::PostgresScan;
+use crate::sources::postgres::{PostgresScan, counted};
 
 /// How a fragment's work is written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,39 @@ pub(super) struct Fragment {
     pub kept: Vec<String>,
     pub rows: usize,
     pub bytes: usize,
+    /// How the source was read, where there is more to say.
+    pub reading: Option<Reading>,
+}
+
+/// How a Postgres source was read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// That the fragment had for itself.
+    pub connections: usize,
+    /// Streams that took turns with other fragments on a connection.
+    pub turns: usize,
+    pub snapshot: Snapshot,
+    pub keys: usize,
+    /// Of all streams together.
+    pub wait: Duration,
+    pub read: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Snapshot {
+    /// One stream's.
+    Own,
+    /// The same for all streams of the statement.
+    Shared,
+}
+
+impl Snapshot {
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Snapshot::Own => "own",
+            Snapshot::Shared => "shared",
+        }
+    }
 }
 
 /// In the order of the plan, left to right.
@@ -67,7 +101,23 @@ fn of_postgres(scan: &PostgresScan) -> Fragment {
         text: scan.sql().to_string(),
         kept: scan.notes().to_vec(),
         rows: output_rows(scan),
-        bytes: metric(scan, "bytes_moved"),
+        bytes: metric(scan, counted::BYTES),
+        reading: Some(reading(scan)),
+    }
+}
+
+fn reading(scan: &PostgresScan) -> Reading {
+    let time = |name| Duration::from_nanos(metric(scan, name) as u64);
+    Reading {
+        connections: metric(scan, counted::CONNECTIONS),
+        turns: metric(scan, counted::TURNS),
+        snapshot: match metric(scan, counted::SNAPSHOTS) {
+            0 => Snapshot::Own,
+            _ => Snapshot::Shared,
+        },
+        keys: metric(scan, counted::KEYS),
+        wait: time(counted::WAIT),
+        read: time(counted::READ),
     }
 }
 
@@ -93,6 +143,7 @@ fn of_files(scan: &DataSourceExec) -> Option<Fragment> {
         kept: Vec::new(),
         rows: output_rows(scan),
         bytes: metric(scan, "bytes_scanned"),
+        reading: None,
     })
 }
 

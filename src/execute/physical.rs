@@ -12,6 +12,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use datafusion::prelude::SessionConfig;
 
 use crate::error::Result;
 use crate::plan::depth::OnDeepStack;
@@ -41,25 +42,33 @@ impl ExtensionPlanner for Fragments {
         node: &dyn UserDefinedLogicalNode,
         _logical_inputs: &[&LogicalPlan],
         _physical_inputs: &[Arc<dyn ExecutionPlan>],
-        _session: &dyn Session,
+        session: &dyn Session,
         _context: &PhysicalPlanningContext,
     ) -> EngineResult<Option<Arc<dyn ExecutionPlan>>> {
         let Some(remote) = node.as_any().downcast_ref::<RemoteScan>() else {
             return Ok(None);
         };
-        Ok(Some(Arc::new(scan_of(remote))))
+        Ok(Some(Arc::new(scan_of(remote, session.config()))))
     }
 }
 
-fn scan_of(remote: &RemoteScan) -> PostgresScan {
+fn scan_of(remote: &RemoteScan, config: &SessionConfig) -> PostgresScan {
     let schema: Arc<Schema> =
         Arc::clone(datafusion::logical_expr::UserDefinedLogicalNodeCore::schema(remote).inner());
     let notes = remote.kept().iter().map(ToString::to_string).collect();
-    PostgresScan::new(
-        remote.table().source().clone(),
+    let estimates = remote.estimates();
+    let rows = estimates.num_rows.get_value().map(|rows| *rows as u64);
+    let table = remote.table();
+    let scan = PostgresScan::new(
+        table.source().clone(),
         remote.sql(),
         schema,
-        remote.estimates(),
+        estimates,
         notes,
-    )
+    );
+    if remote.is_limited() {
+        return scan;
+    }
+    let fragment = table.fragment(remote.projection(), remote.filters().to_vec(), rows);
+    scan.of_table(fragment, config)
 }

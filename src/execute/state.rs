@@ -2,6 +2,7 @@
 //! what each session changes of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use datafusion::common::config::{ConfigOptions, Dialect};
@@ -16,11 +17,16 @@ use crate::config::{Config, Limits};
 use crate::error::Result;
 use crate::pg_catalog;
 use crate::semantics::{self, SessionVars};
+use crate::sources::postgres::ReadOptions;
 
 /// Build sides up to this many bytes and rows are joined in one piece instead
 /// of being repartitioned: measured faster on most of TPC-H.
 const BROADCAST_BYTES: usize = 100 << 20;
 const BROADCAST_ROWS: usize = 10_000_000;
+
+/// A join keeps so many keys of its build side as a list, for sources to read by.
+const JOIN_KEYS: usize = 300_000;
+const JOIN_KEY_BYTES: usize = 64 << 20;
 
 pub(super) fn shared(config: &Config, catalog: &Arc<ArcSwap<Catalog>>) -> Result<SessionState> {
     let mut state = SessionStateBuilder::new()
@@ -40,12 +46,49 @@ pub(super) fn of_session(shared: &SessionState, vars: &SessionVars) -> SessionSt
     let options = state.config_mut().options_mut();
     options.execution.time_zone = Some(time_zone);
     options.extensions.insert(vars.clone());
+    state
+        .config_mut()
+        .set_extension(Arc::new(read_options(vars)));
     // functions read the session from the options that the statement started with
     let options = state.config_options().clone();
     let props = state.execution_props_mut();
     props.mark_start_execution(options);
     props.query_execution_start_time = Some(vars.transaction_start);
     state
+}
+
+/// For statements whose joins have a source on their probe side.
+pub(super) fn keep_join_keys(config: &mut SessionConfig) {
+    let optimizer = &mut config.options_mut().optimizer;
+    optimizer.hash_join_inlist_pushdown_max_distinct_values = JOIN_KEYS;
+    optimizer.hash_join_inlist_pushdown_max_size = JOIN_KEY_BYTES;
+}
+
+fn read_options(vars: &SessionVars) -> ReadOptions {
+    let parallel_reads = vars
+        .setting("narrows.parallel_reads")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1);
+    let wait = vars.setting("narrows.join_keys_wait").and_then(duration);
+    ReadOptions {
+        parallel_reads,
+        join_keys_wait: wait.filter(|wait| !wait.is_zero()),
+    }
+}
+
+/// As settings print it: `1500ms`, `1min`.
+fn duration(text: &str) -> Option<Duration> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number: u64 = text[..text.len() - unit.len()].parse().ok()?;
+    let milliseconds = match unit {
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis)
 }
 
 fn session_config() -> SessionConfig {

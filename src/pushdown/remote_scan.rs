@@ -7,7 +7,6 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::common::stats::Precision;
 use datafusion::common::{Column, DFSchema, DFSchemaRef, Statistics};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{
@@ -16,7 +15,7 @@ use datafusion::logical_expr::{
 
 use super::outcome::{Kept, Outcome};
 use super::{estimate, remote_sql, rules};
-use crate::sources::postgres::PostgresTable;
+use crate::sources::postgres::{PostgresTable, with_rows};
 
 #[derive(Debug, Clone)]
 pub struct RemoteScan {
@@ -101,7 +100,7 @@ impl RemoteScan {
     }
 
     /// A filter above a limit must not sink below it.
-    pub(super) fn is_limited(&self) -> bool {
+    pub fn is_limited(&self) -> bool {
         self.limit.is_some()
     }
 
@@ -123,13 +122,18 @@ impl RemoteScan {
         remote_sql::select(&self.table, &self.projection, &self.filters, self.limit)
     }
 
+    /// Conjuncts as SQL.
+    pub fn filters(&self) -> &[String] {
+        &self.filters
+    }
+
     /// What the source is expected to send.
     pub fn estimates(&self) -> Statistics {
-        let mut statistics = self.table.estimates(Some(&self.projection)).to_inexact();
-        if let Some(rows) = self.estimated_rows() {
-            statistics.num_rows = Precision::Inexact(rows);
+        let statistics = self.table.estimates(Some(&self.projection)).to_inexact();
+        match self.estimated_rows() {
+            Some(rows) => with_rows(statistics, rows),
+            None => statistics,
         }
-        statistics
     }
 
     fn estimated_rows(&self) -> Option<usize> {

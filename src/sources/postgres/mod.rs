@@ -1,36 +1,51 @@
 //! A Postgres database as a source: what is in it (`discover`), connections to
-//! it (`pool`, `connection`), reading from it (`scan`, `copy`, `decode`), what its
-//! planner knows (`stats`), and raw connections that clients' statements are
+//! it (`pool`, `connection`), reading from it (`scan`, and for a statement's scans
+//! together `reads` and `snapshot`), what its planner knows (`stats`), and raw connections that clients' statements are
 //! relayed over (`relay`). Called by the catalog and, for SQL of its own making, by
 //! `pushdown`; knows neither. `tokio_postgres` is used here alone.
 
 mod address;
 mod connection;
 mod copy;
+mod cursor;
 mod decode;
 mod discover;
 mod end_point;
 mod error;
 mod guard;
+mod key_sql;
+mod key_value;
+mod keys;
+mod metrics;
+mod parameter;
+mod places;
 mod policy;
 mod pool;
 mod portal;
 mod reach;
+mod reading;
+mod reads;
 pub mod relay;
 mod scan;
+mod snapshot;
 mod socket;
+mod split;
 mod stats;
 mod table;
 mod tls;
+mod work;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 
+pub use self::metrics::counted;
 pub use self::portal::{HeldLease, PinnedSources, SharedLease};
+pub use self::reads::{ReadOptions, StatementReads};
 pub use self::scan::PostgresScan;
-pub use self::stats::ColumnEstimate;
+pub use self::split::{KeyColumn, SingleTable};
+pub use self::stats::{ColumnEstimate, with_rows};
 #[cfg(test)]
 pub(crate) use self::table::fixture;
 pub use self::table::{Collation, PostgresTable, RemoteColumn, RemoteTable};

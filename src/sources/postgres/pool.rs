@@ -92,10 +92,19 @@ impl Pool {
         })
     }
 
+    pub fn max_connections(&self) -> usize {
+        self.max_connections
+    }
+
     /// A live session for a scan, whose statement is cancelled if the loan is
     /// dropped. 53300 if none came free in time, 08001 if the source cannot be reached.
     pub async fn borrow(self: &Arc<Self>) -> Result<Loan> {
         let permit = self.permit().await?;
+        self.lend(permit).await
+    }
+
+    /// The same, with the right to use a connection in hand.
+    pub async fn lend(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Loan> {
         while let Some((session, since)) = self.take_idle() {
             if session.client.is_closed() {
                 continue;

@@ -14,9 +14,9 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_postgres::types::{Kind, Type};
 
 use super::PostgresSource;
-use super::copy::ScanMetrics;
 use super::decode::{COPY_HEADER, RowDecoder};
 use super::error::protocol_broken;
+use super::metrics::ScanMetrics;
 use super::relay::{Lease, Report, UpstreamSettings};
 use crate::error::{Error, Result};
 use crate::names::SourceName;

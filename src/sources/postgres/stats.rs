@@ -35,6 +35,40 @@ pub(super) fn statistics<'a>(
     }
 }
 
+/// The same with another number of rows. What chooses the sides of a join weighs
+/// bytes, so these shrink too.
+pub fn with_rows(statistics: Statistics, rows: usize) -> Statistics {
+    let part = match statistics.num_rows.get_value() {
+        Some(all) if *all > 0 => rows as f64 / *all as f64,
+        _ => 1.0,
+    };
+    let scaled = |bytes: &Precision<usize>| match bytes.get_value() {
+        Some(bytes) => Precision::Inexact((*bytes as f64 * part).ceil() as usize),
+        None => Precision::Absent,
+    };
+    let column_statistics = statistics
+        .column_statistics
+        .into_iter()
+        .map(|column| {
+            let nulls = scaled(&column.null_count);
+            let bytes = scaled(&column.byte_size);
+            let distinct = match column.distinct_count.get_value() {
+                Some(distinct) => Precision::Inexact((*distinct).min(rows)),
+                None => Precision::Absent,
+            };
+            column
+                .with_null_count(nulls)
+                .with_byte_size(bytes)
+                .with_distinct_count(distinct)
+        })
+        .collect();
+    Statistics {
+        num_rows: Precision::Inexact(rows),
+        total_byte_size: scaled(&statistics.total_byte_size),
+        column_statistics,
+    }
+}
+
 fn of_column(rows: Option<usize>, column: &ColumnEstimate) -> ColumnStatistics {
     let nulls = part_of(rows, column.null_fraction);
     let distinct = match column.distinct {
@@ -77,6 +111,21 @@ mod tests {
         let column = &statistics.column_statistics[0];
         assert_eq!(column.null_count, Precision::Inexact(250));
         assert_eq!(column.distinct_count, Precision::Inexact(500));
+    }
+
+    #[test]
+    fn fewer_rows_have_fewer_bytes() {
+        let column = ColumnEstimate {
+            null_fraction: Some(0.5),
+            distinct: Some(400.0),
+            width: Some(8),
+        };
+        let fewer = with_rows(statistics(Some(1000), [column].iter()), 10);
+        assert_eq!(fewer.num_rows, Precision::Inexact(10));
+        assert_eq!(fewer.total_byte_size, Precision::Inexact(80));
+        let column = &fewer.column_statistics[0];
+        assert_eq!(column.null_count, Precision::Inexact(5));
+        assert_eq!(column.distinct_count, Precision::Inexact(10));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::PostgresSource;
 use super::scan::PostgresScan;
+use super::split::{KeyColumn, SingleTable};
 use super::stats::{self, ColumnEstimate};
 use crate::names::{SourceName, always_quoted};
 use crate::sources::{RelationKind, Representation, Source};
@@ -79,6 +80,7 @@ pub struct PostgresTable {
     columns: Vec<RemoteColumn>,
     schema: SchemaRef,
     rows: Option<u64>,
+    blocks: Option<u64>,
     constraints: Constraints,
 }
 
@@ -88,6 +90,8 @@ pub(super) struct Found {
     pub kind: RelationKind,
     pub columns: Vec<RemoteColumn>,
     pub rows: Option<u64>,
+    /// Of its largest part, where ranges of blocks can be read.
+    pub blocks: Option<u64>,
     /// A primary key that holds for every row that a scan returns; 0-based.
     pub primary_key: Option<Vec<usize>>,
 }
@@ -102,6 +106,7 @@ impl PostgresTable {
             columns: found.columns,
             schema,
             rows: found.rows,
+            blocks: found.blocks,
             constraints: Constraints::new_unverified(key.into_iter().collect()),
         }
     }
@@ -161,6 +166,34 @@ impl PostgresTable {
         }
     }
 
+    /// The parts of a fragment that reads these columns, where the filters hold.
+    /// `rows` is how many that will be.
+    pub fn fragment(
+        &self,
+        projection: &[usize],
+        filters: Vec<String>,
+        rows: Option<u64>,
+    ) -> SingleTable {
+        let items: Vec<String> = projection.iter().map(|&i| self.select_item(i)).collect();
+        let wanted = match (rows, self.rows) {
+            (Some(rows), Some(all)) if all > 0 => rows as f64 / all as f64,
+            _ if filters.is_empty() => 1.0,
+            _ => 0.0,
+        };
+        SingleTable {
+            select_list: items.join(", "),
+            table: self.remote.to_sql(),
+            filters,
+            blocks: self.blocks,
+            wanted,
+            rows: self.rows,
+            keys: projection
+                .iter()
+                .map(|&at| self.columns.get(at).and_then(RemoteColumn::key_column))
+                .collect(),
+        }
+    }
+
     /// Is the column alone the primary key?
     fn is_unique(&self, column: usize) -> bool {
         self.constraints.iter().any(|constraint| match constraint {
@@ -184,6 +217,16 @@ impl PostgresTable {
 }
 
 impl RemoteColumn {
+    /// `None` if an equal value here may be another one there.
+    fn key_column(&self) -> Option<KeyColumn> {
+        let same = self.representation == Representation::Native
+            && !matches!(self.collation, Collation::Nondeterministic(_));
+        same.then(|| KeyColumn {
+            name: always_quoted(&self.name),
+            oid: self.pg_type.oid,
+        })
+    }
+
     /// The SQL of the value as clients see it: the column, or its text form.
     fn value_sql(&self, alias: Option<&str>) -> String {
         let name = always_quoted(&self.name);
@@ -231,25 +274,28 @@ impl TableProvider for PostgresTable {
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let all: Vec<usize> = (0..self.columns.len()).collect();
         let projection = projection.unwrap_or(&all);
-        let items: Vec<String> = projection.iter().map(|&i| self.select_item(i)).collect();
-        let mut sql = format!("SELECT {} FROM {}", items.join(", "), self.remote.to_sql());
+        let table = self.fragment(projection, Vec::new(), self.rows);
+        let mut sql = table.sql("", &[]);
         if let Some(limit) = limit {
             sql.push_str(&format!(" LIMIT {limit}"));
         }
-        let scan = PostgresScan::new(
+        let mut scan = PostgresScan::new(
             self.source.clone(),
             sql,
             Arc::new(self.schema.project(projection)?),
             self.estimates(Some(projection)).with_fetch(limit, 0, 1)?,
             Vec::new(),
         );
+        if limit.is_none() {
+            scan = scan.of_table(table, state.config());
+        }
         Ok(Arc::new(scan))
     }
 
@@ -315,6 +361,7 @@ pub(crate) mod fixture {
             kind: RelationKind::Table,
             columns,
             rows: Some(rows),
+            blocks: None,
             primary_key: Some(vec![0]),
         };
         PostgresTable::new(source.clone(), found, Arc::new(Schema::new(fields)))

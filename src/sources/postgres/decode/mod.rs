@@ -33,6 +33,9 @@ const LARGEST_ROW: usize = 1 << 30;
 /// What comes before the tuples; those of DataRow messages have no other form.
 pub(super) const COPY_HEADER: [u8; HEADER] = *b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
+/// What comes after them.
+pub(super) const COPY_TRAILER: [u8; 2] = (-1i16).to_be_bytes();
+
 pub(super) struct RowDecoder {
     source: SourceName,
     schema: SchemaRef,
@@ -277,6 +280,11 @@ fn next_field(fields: &[u8]) -> (Option<&[u8]>, &[u8]) {
         },
         None => (None, fields),
     }
+}
+
+#[cfg(test)]
+pub(super) fn read_numeric(bytes: &[u8], scale: i8) -> Option<i128> {
+    numeric::decimal128(bytes, 38, scale).ok()
 }
 
 fn changed(message: String) -> Error {

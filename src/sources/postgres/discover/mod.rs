@@ -105,6 +105,7 @@ fn relation_row(row: &SimpleQueryRow) -> Result<RelationRow, Cause> {
         schema_usage: required(7)? == "t",
         columns: serde_json::from_str(required(8)?)?,
         keys: serde_json::from_str(required(9)?)?,
+        blocks: number(10)?,
     })
 }
 
@@ -159,6 +160,7 @@ fn table(source: &Arc<PostgresSource>, relation: RelationRow) -> Option<Table> {
                 kind,
                 columns: remote,
                 rows: table.rows,
+                blocks: relation.blocks.map(|blocks| blocks as u64),
                 primary_key,
             };
             let schema = table.arrow_schema();

@@ -16,6 +16,8 @@ pub(super) struct RelationRow {
     /// -1 where nobody has counted.
     pub rows: Option<f64>,
     pub bytes: Option<f64>,
+    /// Of its largest part, where ranges of them can be read.
+    pub blocks: Option<f64>,
     pub comment: Option<String>,
     /// Does it have children by inheritance (not partitions)?
     pub has_children: bool,
@@ -71,7 +73,7 @@ pub(super) struct KeyRow {
 }
 
 /// Columns of the answer, in order: schema, name, kind, rows, bytes, comment,
-/// has_children, schema_usage, columns, keys.
+/// has_children, schema_usage, columns, keys, blocks.
 pub(super) fn sql(schemas: &[String]) -> String {
     SQL.replace("$SCHEMAS", &literals(schemas))
 }
@@ -87,7 +89,7 @@ pub(super) fn literals(names: &[String]) -> String {
 const SQL: &str = r#"
 WITH RECURSIVE
 relations AS (
-  SELECT c.oid, c.relname, c.relkind, c.reltuples, c.relpages, c.relhassubclass,
+  SELECT c.oid, c.relname, c.relkind, c.reltuples, c.relpages, c.relhassubclass, c.relam,
          n.nspname, has_schema_privilege(n.oid, 'USAGE') AS schema_usage
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -104,7 +106,9 @@ parts(root, oid) AS (
 part_sizes AS (
   SELECT p.root, sum(c.reltuples::float8) AS tuples, sum(c.relpages::float8) AS pages,
          bool_and(c.reltuples >= 0 AND (c.reltuples > 0 OR c.relpages > 0 OR v.number >= 140000))
-           AS counted
+           AS counted,
+         CASE WHEN bool_and(c.relkind = 'r' AND c.relam = 2) THEN max(c.relpages)::float8 END
+           AS blocks
   FROM parts p
   JOIN pg_catalog.pg_class c ON c.oid = p.oid AND c.relkind IN ('r', 'f'),
   (SELECT current_setting('server_version_num')::int AS number) v
@@ -222,7 +226,12 @@ SELECT r.nspname, r.relname, r.relkind,
   r.relkind <> 'p' AND r.relhassubclass,
   r.schema_usage,
   coalesce(columns.json, '[]'),
-  coalesce(keys.json, '[]')
+  coalesce(keys.json, '[]'),
+  -- 2 is heap; Postgres 13 would read the whole table for each range
+  CASE WHEN current_setting('server_version_num')::int < 140000 THEN NULL
+       WHEN r.relkind = 'p' THEN p.blocks
+       WHEN r.relkind IN ('r', 'm') AND r.relam = 2 AND NOT r.relhassubclass
+         THEN r.relpages::float8 END
 FROM relations r
 LEFT JOIN part_sizes p ON p.root = r.oid
 LEFT JOIN columns ON columns.attrelid = r.oid
