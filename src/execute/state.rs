@@ -15,6 +15,7 @@ use crate::catalog::Catalog;
 use crate::config::{Config, Limits};
 use crate::error::Result;
 use crate::pg_catalog;
+use crate::plan;
 use crate::semantics::{self, SessionVars};
 
 /// Build sides up to this many bytes and rows are joined in one piece instead
@@ -29,6 +30,7 @@ pub(super) fn shared(config: &Config, catalog: &Arc<ArcSwap<Catalog>>) -> Result
         .with_default_features()
         .build();
     semantics::register(&mut state)?;
+    plan::register(&mut state);
     pg_catalog::register(&mut state, catalog)?;
     Ok(state)
 }

@@ -17,12 +17,13 @@ pub mod relay;
 mod resolve;
 mod rewrite;
 mod type_names;
+mod unchanged;
 
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::ParamValues;
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
@@ -35,6 +36,15 @@ use crate::semantics::{self, SessionVars, TypeNames};
 use crate::types::PgType;
 
 pub use parse::{Statement, parse};
+
+/// Adds the planner's own rule to the engine's state, after all others.
+pub fn register(state: &mut SessionState) {
+    let mut rules = state.analyzer().rules.clone();
+    rules.push(Arc::new(unchanged::Unchanged));
+    *state = SessionStateBuilder::new_from_existing(state.clone())
+        .with_analyzer_rules(rules)
+        .build();
+}
 
 /// Which way a statement goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

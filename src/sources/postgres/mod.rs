@@ -12,6 +12,7 @@ mod discover;
 mod end_point;
 mod error;
 mod guard;
+mod plain;
 mod policy;
 mod pool;
 mod portal;
@@ -28,12 +29,13 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 
+pub use self::plain::{plain_value, turned};
 pub use self::portal::{HeldLease, PinnedSources, SharedLease};
 pub use self::scan::PostgresScan;
 pub use self::stats::ColumnEstimate;
 #[cfg(test)]
 pub(crate) use self::table::fixture;
-pub use self::table::{Collation, PostgresTable, RemoteColumn, RemoteTable};
+pub use self::table::{Collation, Delivery, PostgresTable, RemoteColumn, RemoteTable};
 
 use self::pool::Pool;
 use self::reach::Reach;
