@@ -3,6 +3,7 @@
 
 mod checks;
 mod columns;
+mod compared;
 pub mod depth;
 mod laterals;
 pub mod lexer;
@@ -37,9 +38,10 @@ use crate::types::PgType;
 
 pub use parse::{Statement, parse};
 
-/// Adds the planner's own rule to the engine's state, after all others.
+/// Adds the planner's own rules to the engine's state, around all others.
 pub fn register(state: &mut SessionState) {
     let mut rules = state.analyzer().rules.clone();
+    rules.insert(0, Arc::new(compared::Compared));
     rules.push(Arc::new(unchanged::Unchanged));
     *state = SessionStateBuilder::new_from_existing(state.clone())
         .with_analyzer_rules(rules)

@@ -16,4 +16,5 @@ mod fixture;
 mod relay;
 mod sources;
 mod tidy;
+mod types;
 mod wire;

@@ -10,7 +10,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 
 use crate::plan::objects;
-use crate::sources::postgres::plain_value;
+use crate::sources::postgres::{ordered_by, plain_value};
 use crate::types::sent::Sent;
 
 /// The column that an expression hands on, under whatever name.
@@ -59,6 +59,12 @@ pub(super) fn with_plain(expr: Expr, schema: &DFSchema) -> EngineResult<Expr> {
     let function = plain_value();
     let turned = expr.transform_down(|expr| {
         Ok(match expr {
+            key if ordered_by(&key)
+                .and_then(bare_column)
+                .is_some_and(|column| is_sent(column, schema)) =>
+            {
+                Transformed::new(key, false, TreeNodeRecursion::Jump)
+            }
             // the bytes are NULL if the value is
             Expr::IsNull(inner) if matches!(*inner, Expr::Column(_)) => {
                 Transformed::new(Expr::IsNull(inner), false, TreeNodeRecursion::Jump)
@@ -86,14 +92,15 @@ pub(super) fn named(expr: &Expr, schema: &DFSchema) -> EngineResult<Expr> {
 /// The plan with those of its columns turned that `which` is true of.
 pub(super) fn plain_output(
     plan: LogicalPlan,
-    which: impl Fn(&Sent) -> bool,
+    which: impl Fn(usize, &Sent) -> bool,
 ) -> EngineResult<LogicalPlan> {
     let schema = plan.schema().clone();
     let columns = schema.columns();
     let turn: Vec<bool> = schema
         .fields()
         .iter()
-        .map(|field| Sent::of(field).is_some_and(|sent| which(&sent)))
+        .enumerate()
+        .map(|(index, field)| Sent::of(field).is_some_and(|sent| which(index, &sent)))
         .collect();
     if !turn.contains(&true) {
         return Ok(plan);

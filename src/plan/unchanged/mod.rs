@@ -12,18 +12,19 @@ mod expressions;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::common::JoinType;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, JoinType};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, Filter, Join, Limit, LogicalPlan, Projection, Sort, SubqueryAlias,
-    TableScan, TableScanBuilder, Window,
+    TableScan, TableScanBuilder, Union, Window,
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::sources::postgres::PostgresTable;
+use super::compared::refusal;
+use crate::sources::postgres::{PostgresTable, ordered_by};
 use crate::types::sent::{Need, Sent, need};
 
 use expressions::{bare_column, is_sent, plain_output, unprinted, with_plain};
@@ -37,10 +38,28 @@ impl AnalyzerRule for Unchanged {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> EngineResult<LogicalPlan> {
+        let mut any = false;
+        plan.apply_with_subqueries(|node| {
+            any |= matches!(node, LogicalPlan::TableScan(scan) if has_sent(scan));
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        if !any {
+            return Ok(plan);
+        }
         let used = Used::in_plan(&plan)?;
         let all = vec![true; plan.schema().fields().len()];
-        Ok(delivered(&plan, &all, &used)?.unwrap_or(plan))
+        let plan = delivered(&plan, &all, &used)?.unwrap_or(plan);
+        Ok(plan.transform_up_with_subqueries(settled)?.data)
     }
+}
+
+/// Is it of a table that has columns to carry as they are sent?
+fn has_sent(scan: &TableScan) -> bool {
+    source_as_provider(&scan.source).is_ok_and(|provider| {
+        provider
+            .downcast_ref::<PostgresTable>()
+            .is_some_and(|table| table.columns().iter().any(|column| column.sent.is_some()))
+    })
 }
 
 /// Names of columns that expressions of the plan use. By name alone: what is
@@ -110,7 +129,14 @@ fn delivered(
             Ok(Some(LogicalPlan::Filter(filter)))
         }
         LogicalPlan::Sort(node) => {
-            let Some(input) = delivered(&node.input, wanted, used)? else {
+            let mut wanted = wanted.to_vec();
+            let keys = node.expr.iter().filter_map(|key| ordered_by(&key.expr));
+            for column in keys.filter_map(bare_column) {
+                if let Some(at) = node.input.schema().maybe_index_of_column(column) {
+                    wanted[at] = true;
+                }
+            }
+            let Some(input) = delivered(&node.input, &wanted, used)? else {
                 return Ok(None);
             };
             let mut keys = node.expr.clone();
@@ -142,10 +168,11 @@ fn delivered(
             let Some(input) = delivered(input, wanted, used)? else {
                 return Ok(None);
             };
-            let input = plain_output(input, |sent| !sent.is_equal_by_bytes())?;
+            let input = plain_output(input, |_, sent| !sent.is_equal_by_bytes())?;
             Ok(Some(LogicalPlan::Distinct(Distinct::All(Arc::new(input)))))
         }
         LogicalPlan::Aggregate(node) => aggregate(node, wanted, used),
+        LogicalPlan::Union(node) => union(node, wanted, used),
         _ => Ok(None),
     }
 }
@@ -270,6 +297,71 @@ fn join(node: &Join, wanted: &[bool], used: &Used) -> EngineResult<Option<Logica
         node.null_aware,
     )?;
     Ok(Some(LogicalPlan::Join(join)))
+}
+
+/// Columns stay as they were sent where all inputs send the same.
+fn union(node: &Union, wanted: &[bool], used: &Used) -> EngineResult<Option<LogicalPlan>> {
+    let mut inputs = Vec::with_capacity(node.inputs.len());
+    for input in &node.inputs {
+        inputs.push(delivered(input, wanted, used)?.unwrap_or_else(|| input.as_ref().clone()));
+    }
+    let sent = |input: &LogicalPlan, index: usize| Sent::of(input.schema().field(index));
+    let common: Vec<Option<Sent>> = (0..wanted.len())
+        .map(|index| {
+            let first = sent(inputs.first()?, index)?;
+            let same = |input| sent(input, index).as_ref() == Some(&first);
+            inputs.iter().all(same).then_some(first)
+        })
+        .collect();
+    if common.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let inputs = inputs
+        .into_iter()
+        .map(|input| plain_output(input, |index, _| common[index].is_none()).map(Arc::new))
+        .collect::<EngineResult<Vec<_>>>()?;
+    let fields = node
+        .schema
+        .iter()
+        .zip(&common)
+        .map(|((qualifier, field), sent)| {
+            let field = match sent {
+                Some(sent) => Arc::new(sent.field(field.name(), field.is_nullable())),
+                None => field.clone(),
+            };
+            (qualifier.cloned(), field)
+        });
+    let schema = DFSchema::new_with_metadata(fields.collect(), node.schema.metadata().clone())?;
+    let schema = Arc::new(schema);
+    Ok(Some(LogicalPlan::Union(Union { inputs, schema })))
+}
+
+/// Sort keys that nothing was sent for: the column where the engine can sort it.
+fn settled(node: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
+    let LogicalPlan::Sort(mut sort) = node else {
+        return Ok(Transformed::no(node));
+    };
+    let schema = sort.input.schema().clone();
+    let mut any = false;
+    for key in &mut sort.expr {
+        let Some(column) = ordered_by(&key.expr).and_then(bare_column) else {
+            continue;
+        };
+        if is_sent(column, &schema) {
+            continue;
+        }
+        let (_, field) = schema.qualified_field_from_column(column)?;
+        if !field.data_type().is_decimal() {
+            return Err(refusal("sorted here", "that is carried as text", column.name()).into());
+        }
+        key.expr = Expr::Column(column.clone());
+        any = true;
+    }
+    let sort = LogicalPlan::Sort(sort);
+    Ok(match any {
+        true => Transformed::yes(sort),
+        false => Transformed::no(sort),
+    })
 }
 
 /// Keys stay as they were sent where equal values have equal bytes.

@@ -12,6 +12,7 @@ mod discover;
 mod end_point;
 mod error;
 mod guard;
+mod order_key;
 mod plain;
 mod policy;
 mod pool;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 
+pub use self::order_key::{order_key, ordered_by};
 pub use self::plain::{plain_value, turned};
 pub use self::portal::{HeldLease, PinnedSources, SharedLease};
 pub use self::scan::PostgresScan;

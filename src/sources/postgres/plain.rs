@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
 };
 
 use super::decode;
+use super::order_key::ordered_by;
 use crate::error::Error;
 use crate::types::sent::Sent;
 
@@ -26,11 +27,12 @@ pub fn plain_value() -> Arc<ScalarUDF> {
     }))
 }
 
-/// What is turned, if `expr` is a call of the function.
+/// The column, if `expr` is a call of the function or of the one that makes keys
+/// to sort by: the source compares the column itself as they do.
 pub fn turned(expr: &Expr) -> Option<&Expr> {
     match expr {
         Expr::ScalarFunction(call) if call.func.name() == NAME => call.args.first(),
-        _ => None,
+        _ => ordered_by(expr),
     }
 }
 

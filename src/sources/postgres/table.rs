@@ -61,6 +61,8 @@ pub struct RemoteColumn {
     pub send_function: Option<String>,
     /// How it is carried unchanged, where its Arrow type has not all its values.
     pub sent: Option<Sent>,
+    /// An enum's labels in its order.
+    pub labels: Option<Arc<[String]>>,
     /// What scans of the table return.
     pub delivery: Delivery,
     pub estimate: ColumnEstimate,
@@ -410,6 +412,7 @@ pub(crate) mod fixture {
             output_function: None,
             send_function: None,
             sent: None,
+            labels: None,
             delivery: Delivery::Plain,
             estimate: ColumnEstimate::default(),
         }

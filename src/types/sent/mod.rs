@@ -10,6 +10,7 @@ mod compound;
 mod geometry;
 mod network;
 mod numeric;
+mod order;
 mod read;
 mod render;
 #[cfg(test)]
@@ -89,8 +90,8 @@ pub enum Unwritable {
 /// Does a built-in type, or a source's own, need to be carried as it was sent?
 pub fn need(pg_type: PgType) -> Need {
     match pg_type.oid {
-        16 | 17 | 19 | 20 | 21 | 22 | 23 | 25 | 26 | 28 | 29 | 30 | 114 | 142 | 700 | 701 | 705
-        | 1042 | 1043 | 1082 | 1083 | 2950 | 3802 => Need::Never,
+        16 | 17 | 19 | 20 | 21 | 23 | 25 | 26 | 28 | 29 | 114 | 142 | 700 | 701 | 705 | 1042
+        | 1043 | 1082 | 1083 | 2950 | 3802 => Need::Never,
         1114 | 1184 | 1186 => Need::Extremes,
         1700 => match pg_type.arrow() {
             Some(DataType::Decimal128(..)) => Need::Extremes,
@@ -166,18 +167,6 @@ impl Sent {
         match self.own.get(&self.pg_type.oid) {
             Some(OwnType::Enum) => 4,
             _ => self.pg_type.length(),
-        }
-    }
-
-    /// Are two values equal if and only if their bytes are?
-    pub fn is_equal_by_bytes(&self) -> bool {
-        match self.own.get(&self.pg_type.oid) {
-            Some(OwnType::Enum) => true,
-            Some(OwnType::Range(subtype) | OwnType::Multirange(subtype)) => {
-                matches!(subtype, 20 | 21 | 23 | 25 | 1082 | 1114 | 1184)
-            }
-            Some(_) => false,
-            None => render::is_equal_by_bytes(self.pg_type.oid),
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) fn element_of(oid: Oid) -> Option<Oid> {
 }
 
 /// The subtype of a built-in range.
-fn subtype_of_range(oid: Oid) -> Option<Oid> {
+pub(super) fn subtype_of_range(oid: Oid) -> Option<Oid> {
     match PgType::new(oid, -1).known()?.kind() {
         Kind::Range(subtype) => Some(subtype.oid()),
         _ => None,
@@ -43,7 +43,7 @@ fn subtype_of_range(oid: Oid) -> Option<Oid> {
 }
 
 /// The subtype of a built-in multirange's range.
-fn subtype_of_multirange(oid: Oid) -> Option<Oid> {
+pub(super) fn subtype_of_multirange(oid: Oid) -> Option<Oid> {
     Some(match oid {
         4451 => 23,
         4532 => 1700,
@@ -93,30 +93,6 @@ pub(super) fn is_known(oid: Oid) -> bool {
             | 5069
     );
     scalar || subtype_of_range(oid).is_some() || subtype_of_multirange(oid).is_some()
-}
-
-/// Are two values of a built-in type equal if and only if their bytes are?
-pub(super) fn is_equal_by_bytes(oid: Oid) -> bool {
-    let scalar = matches!(
-        oid,
-        18 | 27
-            | 650
-            | 774
-            | 790
-            | 829
-            | 869
-            | 1266
-            | 1560
-            | 1562
-            | 1790
-            | 3220
-            | 3614
-            | 5069
-            | 24
-            | 2202..=2206 | 3734 | 3769 | 4089 | 4096 | 4191
-    );
-    let subtype = subtype_of_range(oid).or_else(|| subtype_of_multirange(oid));
-    scalar || subtype.is_some_and(|subtype| subtype != 1700)
 }
 
 impl<'a> Writer<'a> {

@@ -49,7 +49,8 @@ impl SentColumn {
     }
 
     fn type_name(&self) -> String {
-        match self.sent.pg_type.known() {
+        let own = self.sent.pg_type;
+        match own.element().unwrap_or(own).known() {
             Some(known) => known.name().to_string(),
             None => format!("with OID {}", self.sent.pg_type.oid),
         }

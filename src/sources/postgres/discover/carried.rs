@@ -2,7 +2,8 @@
 //! if all that they are made of can be written as text here, with the source's
 //! own text beside them if not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::query::ColumnRow;
 use super::types::{Parts, TypeRow};
@@ -10,7 +11,16 @@ use crate::types::sent::{self, FIRST_OWN_OID, Form, Need, OwnType, OwnTypes, Sen
 use crate::types::{Oid, PgType};
 
 /// The types that a database defines, by their OIDs.
-pub(super) struct OwnTypesOf(HashMap<Oid, (OwnType, Vec<Oid>)>);
+pub(super) struct OwnTypesOf {
+    /// With what each is made of.
+    made_of: HashMap<Oid, (OwnType, Vec<Oid>)>,
+    labels: HashMap<Oid, Arc<[String]>>,
+    /// Types that have no binary form.
+    text_only: HashSet<Oid>,
+}
+
+/// aclitem and gtsvector, the only built-in types of columns without one.
+const TEXT_ONLY: [Oid; 2] = [1033, 3642];
 
 impl OwnTypesOf {
     pub fn new(rows: &[TypeRow]) -> Self {
@@ -31,7 +41,39 @@ impl OwnTypesOf {
             let array = array.map(|array| (array, (OwnType::Array(oid), vec![oid])));
             Some([Some((oid, own)), array].into_iter().flatten())
         });
-        OwnTypesOf(parts.flatten().collect())
+        let labels = rows
+            .iter()
+            .filter_map(|row| Some((row.oids().0, row.sorted_labels()?.into())));
+        let text_only = rows.iter().filter(|row| !row.has_binary_form());
+        OwnTypesOf {
+            made_of: parts.flatten().collect(),
+            labels: labels.collect(),
+            text_only: text_only.map(|row| row.oids().0).collect(),
+        }
+    }
+
+    /// An enum's labels in its order.
+    pub fn labels(&self, oid: Oid) -> Option<Arc<[String]>> {
+        self.labels.get(&oid).cloned()
+    }
+
+    /// Have all values that values of a type are made of a binary form?
+    fn has_binary_form(&self, oid: Oid, seen: &mut HashSet<Oid>) -> bool {
+        if !seen.insert(oid) {
+            return true;
+        }
+        if oid < FIRST_OWN_OID {
+            let element = PgType::new(oid, -1).element();
+            return element.map_or(!TEXT_ONLY.contains(&oid), |element| {
+                self.has_binary_form(element.oid, seen)
+            });
+        }
+        let parts = self.made_of.get(&oid).map(|(_, parts)| parts.as_slice());
+        !self.text_only.contains(&oid)
+            && parts
+                .unwrap_or_default()
+                .iter()
+                .all(|part| self.has_binary_form(*part, seen))
     }
 
     /// Adds what values of a type are made of; false if something of it is not
@@ -40,7 +82,7 @@ impl OwnTypesOf {
         if oid < FIRST_OWN_OID {
             return sent::is_rendered(oid);
         }
-        let Some((own, parts)) = self.0.get(&oid) else {
+        let Some((own, parts)) = self.made_of.get(&oid) else {
             return false;
         };
         if into.insert(oid, *own).is_some() {
@@ -60,9 +102,11 @@ impl OwnTypesOf {
             true => Form::Binary,
             false => {
                 own.clear();
-                match row.send_function {
-                    Some(_) => Form::WithText,
-                    None => Form::Text,
+                let has_binary_form = row.send_function.is_some()
+                    && self.has_binary_form(pg_type.oid, &mut HashSet::new());
+                match has_binary_form {
+                    true => Form::WithText,
+                    false => Form::Text,
                 }
             }
         };

@@ -226,6 +226,7 @@ fn column(row: ColumnRow, own_types: &OwnTypesOf) -> (Column, RemoteColumn) {
         output_function: row.output_function,
         send_function: row.send_function,
         sent,
+        labels: own_types.labels(base.oid),
         delivery: Delivery::Plain,
         estimate: ColumnEstimate {
             null_fraction: row.null_fraction,

@@ -133,6 +133,18 @@ impl TypeRow {
         Some((self.oid, range.subtype))
     }
 
+    /// An enum's labels in its order.
+    pub fn sorted_labels(&self) -> Option<Vec<String>> {
+        let mut labels: Vec<&LabelRow> = self.labels.iter().flatten().collect();
+        labels.sort_by(|a, b| a.order.total_cmp(&b.order));
+        let texts = labels.iter().map(|row| row.label.clone());
+        (self.kind == 'e').then(|| texts.collect())
+    }
+
+    pub fn has_binary_form(&self) -> bool {
+        self.functions.send != 0
+    }
+
     /// `None` for base types, whose values are their own.
     pub fn parts(&self) -> Option<Parts> {
         Some(match self.kind {
