@@ -35,7 +35,11 @@ pub fn check(catalog: &Catalog, out: &mut impl Write) -> io::Result<Health> {
     )?;
     let broken = broken_rows(catalog);
     write_part(out, "What is broken:", &broken)?;
-    write_part(out, "Columns that are read as text:", &text_rows(catalog))?;
+    write_part(
+        out,
+        "Columns that expressions compute with as text:",
+        &text_rows(catalog),
+    )?;
     Ok(match broken.is_empty() {
         true => Health::Whole,
         false => Health::Broken,
@@ -245,7 +249,7 @@ mod tests {
              \nWhat is broken:\n\
              \x20 ice         source \"ice\" cannot be reached: connection refused\n\
              \x20 shop.hosts  no metadata Look.\n\
-             \nColumns that are read as text:\n\
+             \nColumns that expressions compute with as text:\n\
              \x20 shop.hosts.ip  inet  type inet has no Arrow form\n",
             Health::Broken,
         );

@@ -16,6 +16,7 @@ use crate::catalog::Catalog;
 use crate::config::{Config, Limits};
 use crate::error::Result;
 use crate::pg_catalog;
+use crate::plan;
 use crate::semantics::{self, SessionVars};
 use crate::sources::postgres::ReadOptions;
 
@@ -35,6 +36,7 @@ pub(super) fn shared(config: &Config, catalog: &Arc<ArcSwap<Catalog>>) -> Result
         .with_default_features()
         .build();
     semantics::register(&mut state)?;
+    plan::register(&mut state);
     pg_catalog::register(&mut state, catalog)?;
     Ok(state)
 }

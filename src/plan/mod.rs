@@ -3,6 +3,7 @@
 
 mod checks;
 mod columns;
+mod compared;
 pub mod depth;
 mod laterals;
 pub mod lexer;
@@ -17,12 +18,13 @@ pub mod relay;
 mod resolve;
 mod rewrite;
 mod type_names;
+mod unchanged;
 
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::ParamValues;
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
@@ -35,6 +37,16 @@ use crate::semantics::{self, SessionVars, TypeNames};
 use crate::types::PgType;
 
 pub use parse::{Statement, parse};
+
+/// Adds the planner's own rules to the engine's state, around all others.
+pub fn register(state: &mut SessionState) {
+    let mut rules = state.analyzer().rules.clone();
+    rules.insert(0, Arc::new(compared::Compared));
+    rules.push(Arc::new(unchanged::Unchanged));
+    *state = SessionStateBuilder::new_from_existing(state.clone())
+        .with_analyzer_rules(rules)
+        .build();
+}
 
 /// Which way a statement goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

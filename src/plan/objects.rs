@@ -2,13 +2,16 @@
 //! to text, and such columns at the top of a query. Runs on the plan, where
 //! columns' types are known; `rewrite::object_types` did what the text shows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
+use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 
@@ -62,7 +65,8 @@ fn print_at_top(plan: LogicalPlan, state: &SessionState) -> EngineResult<Logical
                 any = true;
                 let name = column.schema_name().to_string();
                 let bare = name.rsplit('.').next().unwrap_or_default().to_string();
-                function.call(vec![column]).alias(bare)
+                let printed = function.call(vec![column]);
+                printed.alias_with_metadata(bare, Some(at_top()))
             }
             None => column,
         })
@@ -71,6 +75,22 @@ fn print_at_top(plan: LogicalPlan, state: &SessionState) -> EngineResult<Logical
         return Ok(plan);
     }
     LogicalPlanBuilder::from(plan).project(items)?.build()
+}
+
+/// Says of a column that the text of the statement did not ask to print it.
+const AT_TOP: &str = "narrows.printed";
+
+fn at_top() -> FieldMetadata {
+    BTreeMap::from([(AT_TOP.to_string(), String::new())]).into()
+}
+
+/// What was printed only because it is a column of the result.
+pub(super) fn printed_at_top(alias: &Alias) -> Option<&Expr> {
+    let metadata = alias.metadata.as_ref()?;
+    match alias.expr.as_ref() {
+        Expr::ScalarFunction(call) if metadata.inner().contains_key(AT_TOP) => call.args.first(),
+        _ => None,
+    }
 }
 
 /// The function that prints an expression's type of object identifier.

@@ -16,9 +16,13 @@
 //! | interval | Interval(MonthDayNano) |
 //! | one-dimensional arrays of these | List(element, nullable) |
 //!
+//! What has values beyond its Arrow type goes to clients as the source sent it,
+//! and so does all that has none: see `sent`.
+//!
 //! `infinity` and `-infinity` are the largest and smallest value of Date32 and
 //! Timestamp(µs), as Postgres itself stores them.
 
+pub mod sent;
 pub mod text;
 
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
@@ -166,10 +170,14 @@ impl PgType {
         match self.oid {
             16 | 18 => 1,
             21 => 2,
-            23 | 24 | 26 | 28 | 29 | 700 | 1082 | 2202..=2206 | 3734 | 3769 | 4089 | 4096 => 4,
-            20 | 701 | 790 | 1083 | 1114 | 1184 => 8,
+            23 | 24 | 26 | 28 | 29 | 700 | 1082 => 4,
+            2202..=2206 | 3734 | 3769 | 4089 | 4096 | 4191 => 4,
+            27 | 829 => 6,
+            20 | 701 | 774 | 790 | 1083 | 1114 | 1184 | 3220 | 5069 => 8,
             1266 => 12,
-            1186 | 2950 => 16,
+            600 | 1186 | 2950 => 16,
+            628 | 718 => 24,
+            601 | 603 => 32,
             19 => 64,
             705 => -2,
             _ => -1,
@@ -228,6 +236,9 @@ impl PgType {
     /// The Postgres type of a field: the one it remembers if that still fits its
     /// Arrow type (casts keep metadata), else the nearest one.
     pub fn of(field: &Field) -> PgType {
+        if let Some(sent) = sent::Sent::of(field) {
+            return sent.pg_type;
+        }
         remembered(field)
             .filter(|pg_type| {
                 pg_type

@@ -7,6 +7,7 @@ use super::encode::Format;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Notice, Status};
 use crate::types::PgType;
+use crate::types::sent::Sent;
 
 /// Lengths are signed 32-bit, and clients refuse messages of a gigabyte.
 pub const LARGEST_MESSAGE: usize = 0x3fff_ffff;
@@ -174,10 +175,11 @@ impl Outbox {
             out.extend_from_slice(&columns.to_be_bytes());
             for (field, format) in schema.fields().iter().zip(formats) {
                 let pg_type = PgType::of(field);
+                let length = Sent::of(field).map_or(pg_type.length(), |sent| sent.length());
                 string(out, field.name());
                 out.extend_from_slice(&[0; 6]);
                 out.extend_from_slice(&pg_type.oid.to_be_bytes());
-                out.extend_from_slice(&pg_type.length().to_be_bytes());
+                out.extend_from_slice(&length.to_be_bytes());
                 out.extend_from_slice(&pg_type.typmod.to_be_bytes());
                 out.extend_from_slice(&format.code().to_be_bytes());
             }

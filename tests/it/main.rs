@@ -17,4 +17,5 @@ mod promises;
 mod relay;
 mod sources;
 mod tidy;
+mod types;
 mod wire;

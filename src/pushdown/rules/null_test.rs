@@ -18,7 +18,7 @@ pub(super) fn null_test(table: &PostgresTable, inner: &Expr, test: &str) -> Outc
         // A composite of NULLs IS NULL without being NULL; its text form is not.
         let form = match &table.columns()[at].representation {
             Representation::Native => always_quoted(&column.name),
-            Representation::Text { .. } => table.select_item(at),
+            Representation::Text { .. } => table.plain_item(at),
         };
         return Outcome::Pushed(format!("({form} {test})"));
     }

@@ -12,7 +12,7 @@ use crate::names::always_quoted;
 use crate::pushdown::literal::literal;
 use crate::pushdown::outcome::{Outcome, Reason};
 use crate::sources::Representation;
-use crate::sources::postgres::{Collation, PostgresTable, RemoteColumn};
+use crate::sources::postgres::{Collation, PostgresTable, RemoteColumn, turned};
 use crate::types::PgType;
 
 /// Values of one class compare with each other as Postgres compares them.
@@ -49,6 +49,7 @@ pub(super) fn operand(table: &PostgresTable, expr: &Expr) -> Outcome<Operand> {
             Outcome::Kept(reason) => Outcome::Kept(reason),
         },
         Expr::Cast(cast) => of_cast(table, cast),
+        other if let Some(column) = turned(other) => operand(table, column),
         other => Outcome::Kept(kind_of(other)),
     }
 }

@@ -17,8 +17,10 @@ mod key_sql;
 mod key_value;
 mod keys;
 mod metrics;
+mod order_key;
 mod parameter;
 mod places;
+mod plain;
 mod policy;
 mod pool;
 mod portal;
@@ -41,6 +43,8 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 
 pub use self::metrics::counted;
+pub use self::order_key::{order_key, ordered_by};
+pub use self::plain::{plain_value, turned};
 pub use self::portal::{HeldLease, PinnedSources, SharedLease};
 pub use self::reads::{ReadOptions, StatementReads};
 pub use self::scan::PostgresScan;
@@ -48,7 +52,7 @@ pub use self::split::{KeyColumn, SingleTable};
 pub use self::stats::{ColumnEstimate, with_rows};
 #[cfg(test)]
 pub(crate) use self::table::fixture;
-pub use self::table::{Collation, PostgresTable, RemoteColumn, RemoteTable};
+pub use self::table::{Collation, Delivery, PostgresTable, RemoteColumn, RemoteTable};
 
 use self::pool::Pool;
 use self::reach::Reach;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Constraint, Constraints, Statistics};
 use datafusion::error::Result as EngineResult;
@@ -18,6 +18,7 @@ use super::split::{KeyColumn, SingleTable};
 use super::stats::{self, ColumnEstimate};
 use crate::names::{SourceName, always_quoted};
 use crate::sources::{RelationKind, Representation, Source};
+use crate::types::sent::{Form, Sent};
 use crate::types::{Oid, PgType};
 
 /// A relation by its names on the source.
@@ -56,7 +57,25 @@ pub struct RemoteColumn {
     /// The function that writes the value as clients of the source see it, where
     /// a cast to text would not (inet); quoted, with its schema.
     pub output_function: Option<String>,
+    /// The function that makes the binary form, if there is one; quoted, with
+    /// its schema.
+    pub send_function: Option<String>,
+    /// How it is carried unchanged, where its Arrow type has not all its values.
+    pub sent: Option<Sent>,
+    /// An enum's labels in its order.
+    pub labels: Option<Arc<[String]>>,
+    /// What scans of the table return.
+    pub delivery: Delivery,
     pub estimate: ColumnEstimate,
+}
+
+/// The form in which a scan returns a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// What expressions compute with: the Arrow type, or the text form.
+    Plain,
+    /// What `RemoteColumn::sent` says.
+    AsSent,
 }
 
 /// How the source compares a column's text. Names are quoted, with their schema.
@@ -146,6 +165,32 @@ impl PostgresTable {
             .unwrap_or_default()
     }
 
+    /// The same table, whose scans return these columns as the source sends them.
+    pub fn sending(&self, columns: &[usize]) -> PostgresTable {
+        let mut table = self.clone();
+        let mut fields: Vec<FieldRef> = self.schema.fields().iter().cloned().collect();
+        for &index in columns {
+            if let (Some(column), Some(field)) =
+                (table.columns.get_mut(index), fields.get_mut(index))
+                && let Some(sent) = &column.sent
+            {
+                column.delivery = Delivery::AsSent;
+                *field = sent.field(field.name(), field.is_nullable()).into();
+            }
+        }
+        let metadata = self.schema.metadata().clone();
+        table.schema = Arc::new(Schema::new_with_metadata(fields, metadata));
+        table
+    }
+
+    /// The SQL of column `index` as expressions compute with it.
+    pub fn plain_item(&self, index: usize) -> String {
+        self.columns
+            .get(index)
+            .map(|column| column.plain_sql(&always_quoted(&column.name)))
+            .unwrap_or_default()
+    }
+
     /// The same with the column qualified by `alias`, which is quoted here.
     pub fn qualified_select_item(&self, alias: &str, index: usize) -> String {
         self.columns
@@ -227,19 +272,46 @@ impl RemoteColumn {
         })
     }
 
-    /// The SQL of the value as clients see it: the column, or its text form.
+    /// The SQL of the value as its field carries it.
     fn value_sql(&self, alias: Option<&str>) -> String {
         let name = always_quoted(&self.name);
         let column = match alias {
             Some(alias) => format!("{}.{name}", always_quoted(alias)),
             None => name,
         };
-        match (&self.representation, &self.output_function) {
-            (Representation::Native, _) => column,
-            (Representation::Text { .. }, None) => format!("{column}::pg_catalog.text"),
-            (Representation::Text { .. }, Some(output)) => {
-                format!("pg_catalog.textin({output}({column}))")
+        match (self.delivery, &self.sent) {
+            (Delivery::AsSent, Some(sent)) => self.sent_sql(&column, sent.form),
+            _ => self.plain_sql(&column),
+        }
+    }
+
+    /// The column, or its text form.
+    fn plain_sql(&self, column: &str) -> String {
+        match &self.representation {
+            Representation::Native => column.into(),
+            Representation::Text { .. } => self.text_sql(column),
+        }
+    }
+
+    fn text_sql(&self, column: &str) -> String {
+        match &self.output_function {
+            None => format!("{column}::pg_catalog.text"),
+            Some(output) => format!("pg_catalog.textin({output}({column}))"),
+        }
+    }
+
+    fn sent_sql(&self, column: &str, form: Form) -> String {
+        match (form, &self.send_function) {
+            (Form::Binary, _) => column.into(),
+            (Form::WithText, Some(send)) => {
+                let text = self.text_sql(column);
+                format!(
+                    "(pg_catalog.int4send(pg_catalog.octet_length({send}({column}))) \
+                     OPERATOR(pg_catalog.||) {send}({column}) \
+                     OPERATOR(pg_catalog.||) pg_catalog.textsend({text}))"
+                )
             }
+            (Form::WithText | Form::Text, _) => self.text_sql(column),
         }
     }
 }
@@ -309,8 +381,6 @@ pub(crate) mod fixture {
     //! Tables of a source that is never reached, for the tests of `pushdown`.
 
     use std::collections::BTreeMap;
-
-    use datafusion::arrow::datatypes::Schema;
 
     use super::*;
     use crate::config::{self, Secret};
@@ -387,6 +457,10 @@ pub(crate) mod fixture {
             nullable: *name != "id",
             representation,
             output_function: None,
+            send_function: None,
+            sent: None,
+            labels: None,
+            delivery: Delivery::Plain,
             estimate: ColumnEstimate::default(),
         }
     }

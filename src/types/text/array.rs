@@ -1,8 +1,9 @@
 //! Arrays in text, `{1,NULL,"a b"}`: section 8.15.6 of the Postgres manual.
 
-/// An element after it was written unquoted from `start` on: quoted where it must be.
-pub fn quote_from(out: &mut Vec<u8>, start: usize) {
-    if !needs_quotes(&out[start..]) {
+/// An element after it was written unquoted from `start` on: quoted where it must
+/// be. `delimiter` separates elements of its type: a comma but for box.
+pub fn quote_from(out: &mut Vec<u8>, start: usize, delimiter: u8) {
+    if !needs_quotes(&out[start..], delimiter) {
         return;
     }
     let plain = out.split_off(start);
@@ -16,12 +17,12 @@ pub fn quote_from(out: &mut Vec<u8>, start: usize) {
     out.push(b'"');
 }
 
-fn needs_quotes(element: &[u8]) -> bool {
+fn needs_quotes(element: &[u8], delimiter: u8) -> bool {
     element.is_empty()
         || element.eq_ignore_ascii_case(b"null")
-        || element
-            .iter()
-            .any(|byte| matches!(byte, b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | 0x09..=0x0d))
+        || element.iter().any(|byte| {
+            *byte == delimiter || matches!(byte, b'"' | b'\\' | b'{' | b'}' | b' ' | 0x09..=0x0d)
+        })
 }
 
 /// Why a text is no array.
@@ -137,7 +138,7 @@ mod tests {
             ("nulls", "nulls"),
         ] {
             let mut out = plain.as_bytes().to_vec();
-            quote_from(&mut out, 0);
+            quote_from(&mut out, 0, b',');
             assert_eq!(String::from_utf8_lossy(&out), quoted);
         }
     }

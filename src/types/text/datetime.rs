@@ -21,6 +21,7 @@ pub enum DateOrder {
 }
 
 const DAY: i64 = 86_400_000_000;
+const DAYS_TO_2000: i64 = 10_957;
 
 /// Days since 1970-01-01; the extremes are infinite.
 pub fn write_date(out: &mut Vec<u8>, days: i32, style: &OutputStyle) {
@@ -50,19 +51,67 @@ pub fn write_time(out: &mut Vec<u8>, micros: i64) {
 /// Microseconds since 1970-01-01; the extremes are infinite.
 pub fn write_timestamp(out: &mut Vec<u8>, micros: i64, style: &OutputStyle) {
     if !infinite(out, micros) {
-        local(out, micros, style, |_| {});
+        local(out, Moment::since_1970(micros), style, |_| {});
     }
 }
 
 /// Microseconds since 1970-01-01 UTC; the extremes are infinite.
 pub fn write_timestamptz(out: &mut Vec<u8>, micros: i64, style: &OutputStyle) {
-    if infinite(out, micros) {
-        return;
+    if !infinite(out, micros) {
+        zoned(out, Moment::since_1970(micros), style);
     }
-    let utc = micros.div_euclid(1_000_000);
+}
+
+/// The same of microseconds since 2000-01-01, which reach further: to 294276 AD.
+pub fn write_timestamp_since_2000(out: &mut Vec<u8>, micros: i64, style: &OutputStyle) {
+    if !infinite(out, micros) {
+        local(out, Moment::since_2000(micros), style, |_| {});
+    }
+}
+
+/// The same of microseconds since 2000-01-01 UTC.
+pub fn write_timestamptz_since_2000(out: &mut Vec<u8>, micros: i64, style: &OutputStyle) {
+    if !infinite(out, micros) {
+        zoned(out, Moment::since_2000(micros), style);
+    }
+}
+
+/// Days since 1970-01-01 and microseconds of the day.
+#[derive(Clone, Copy)]
+struct Moment {
+    days: i64,
+    micros: i64,
+}
+
+impl Moment {
+    fn since_1970(micros: i64) -> Self {
+        Moment {
+            days: micros.div_euclid(DAY),
+            micros: micros.rem_euclid(DAY),
+        }
+    }
+
+    fn since_2000(micros: i64) -> Self {
+        let moment = Moment::since_1970(micros);
+        Moment {
+            days: moment.days + DAYS_TO_2000,
+            ..moment
+        }
+    }
+
+    fn later(self, seconds: i32) -> Self {
+        let moment = Moment::since_1970(self.micros + i64::from(seconds) * 1_000_000);
+        Moment {
+            days: self.days + moment.days,
+            ..moment
+        }
+    }
+}
+
+fn zoned(out: &mut Vec<u8>, moment: Moment, style: &OutputStyle) {
+    let utc = moment.days * (DAY / 1_000_000) + moment.micros.div_euclid(1_000_000);
     let east = style.zone.offset_at(utc);
-    let shifted = micros.saturating_add(i64::from(east) * 1_000_000);
-    local(out, shifted, style, |out| match style.date {
+    local(out, moment.later(east), style, |out| match style.date {
         DateStyle::Iso => write_offset(out, east),
         _ => {
             out.push(b' ');
@@ -81,10 +130,9 @@ fn infinite(out: &mut Vec<u8>, micros: i64) -> bool {
     true
 }
 
-fn local(out: &mut Vec<u8>, micros: i64, style: &OutputStyle, zone: impl Fn(&mut Vec<u8>)) {
-    let days = micros.div_euclid(DAY);
+fn local(out: &mut Vec<u8>, moment: Moment, style: &OutputStyle, zone: impl Fn(&mut Vec<u8>)) {
+    let Moment { days, micros: time } = moment;
     let date = civil(days);
-    let time = micros.rem_euclid(DAY);
     if style.date == DateStyle::Postgres {
         let weekday = usize::try_from((days + 4).rem_euclid(7)).unwrap_or(0);
         out.extend_from_slice(WEEKDAYS[weekday]);

@@ -65,6 +65,7 @@ pub fn write(column: &Column, row: usize, out: &mut Vec<u8>) -> Result<()> {
             out.extend_from_slice(&value.days.to_be_bytes());
             out.extend_from_slice(&value.months.to_be_bytes());
         }
+        Values::Sent(array, sent) => sent.write_binary(array.value(row), out)?,
         Values::List(_, _) => list(column, row, out)?,
         Values::Struct(_) | Values::Map(_, _, _) => super::json::write(column, row, out)?,
     }

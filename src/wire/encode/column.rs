@@ -6,8 +6,10 @@ use datafusion::arrow::array::*;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::*;
 
+use super::sent::SentColumn;
 use super::{Format, binary, text, too_large};
 use crate::error::Result;
+use crate::types::sent::Sent;
 use crate::types::text::OutputStyle;
 use crate::types::text::numeric::Zeros;
 use crate::types::{PgType, UNBOUNDED_NUMERIC};
@@ -48,12 +50,34 @@ pub enum Values {
     /// As JSON: names and columns of a struct.
     Struct(Vec<(String, Column)>),
     Map(MapArray, Box<Column>, Box<Column>),
+    Sent(BinaryViewArray, SentColumn),
 }
 
 /// Larger values cannot be sent whatever their form.
 const LARGEST_VALUE: usize = 0x3fff_0000;
 
 impl Column {
+    /// A column of a result; its field tells the type, and whether the values are
+    /// as their source sent them.
+    pub fn of_field(
+        array: &ArrayRef,
+        field: &Field,
+        format: Format,
+        style: &Arc<OutputStyle>,
+    ) -> Result<Column> {
+        let sent = Sent::of(field).zip(array.as_binary_view_opt().cloned());
+        let Some((sent, values)) = sent else {
+            return Column::new(array, PgType::of(field), format, style);
+        };
+        Ok(Column {
+            pg_type: sent.pg_type,
+            format,
+            style: style.clone(),
+            values: Values::Sent(values, SentColumn::new(field.name(), sent)),
+            nulls: array.nulls().cloned(),
+        })
+    }
+
     pub fn new(
         array: &ArrayRef,
         pg_type: PgType,

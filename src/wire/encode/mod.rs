@@ -5,6 +5,7 @@
 mod binary;
 mod column;
 mod json;
+mod sent;
 mod text;
 
 use std::sync::Arc;
@@ -17,7 +18,6 @@ pub use column::Column;
 
 use super::backend::LARGEST_MESSAGE;
 use crate::error::{Error, Result, SqlState};
-use crate::types::PgType;
 use crate::types::text::OutputStyle;
 
 /// The rows of one batch on their way out.
@@ -83,7 +83,7 @@ pub fn columns(
         .iter()
         .zip(schema.fields())
         .zip(formats)
-        .map(|((array, field), format)| Column::new(array, PgType::of(field), *format, style))
+        .map(|((array, field), format)| Column::of_field(array, field, *format, style))
         .collect()
 }
 

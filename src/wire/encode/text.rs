@@ -57,6 +57,7 @@ pub fn write(column: &Column, row: usize, out: &mut Vec<u8>) -> Result<()> {
             };
             interval::write(out, value, style.interval);
         }
+        Values::Sent(array, sent) => sent.write_text(array.value(row), style, out)?,
         Values::List(_, _) if is_vector(column.pg_type) => vector(column, row, out)?,
         Values::List(_, _) => list(column, row, out)?,
         Values::Struct(_) | Values::Map(_, _, _) => json::write(column, row, out)?,
@@ -114,7 +115,7 @@ fn list(column: &Column, row: usize, out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
         write(child, element, out)?;
         if !nested {
-            array::quote_from(out, start);
+            array::quote_from(out, start, b',');
         }
     }
     out.push(b'}');

@@ -197,7 +197,7 @@ impl<B: StringLikeArrayBuilder> ColumnDecoder for Strings<B> {
 }
 
 /// Byte strings of any layout; `B` is the builder.
-struct Bytes<B>(B);
+pub(super) struct Bytes<B>(pub B);
 
 impl<B: BinaryLikeArrayBuilder> ColumnDecoder for Bytes<B> {
     fn append(&mut self, value: &[u8]) -> Result<()> {

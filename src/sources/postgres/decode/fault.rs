@@ -24,9 +24,16 @@ pub(super) enum Fault {
     UnexpectedNull,
 }
 
+const NUMERIC_HINT: &str = "Select the column unchanged, cast it to text or double precision in \
+                            a view on the source, or run the statement there: SET narrows.route = 'relay'.";
+
 impl Fault {
     pub fn into_error(self, source: &SourceName, column: &str) -> Error {
-        let of = format!("column \"{column}\" of source \"{source}\"");
+        self.into_error_of(&format!("column \"{column}\" of source \"{source}\""))
+    }
+
+    /// `of` names the column.
+    pub fn into_error_of(self, of: &str) -> Error {
         match self {
             Fault::Malformed(what) => Error::new(
                 SqlState::PROTOCOL_VIOLATION,
@@ -36,12 +43,12 @@ impl Fault {
                 SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
                 format!("{of}: {what}"),
             )
-            .with_hint("Cast the column to text or double precision in a view on the source."),
+            .with_hint(NUMERIC_HINT),
             Fault::NotANumber(value) => Error::new(
                 SqlState::DATA_EXCEPTION,
                 format!("{of} holds {value}, which a decimal cannot carry"),
             )
-            .with_hint("Cast the column to text or double precision in a view on the source."),
+            .with_hint(NUMERIC_HINT),
             Fault::DatetimeOverflow(what) => {
                 Error::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("{of}: {what}"))
                     .with_hint("Cast the column to text in a view on the source.")

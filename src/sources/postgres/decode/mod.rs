@@ -11,6 +11,7 @@ mod fault;
 mod list;
 mod numeric;
 mod scalar;
+mod sent;
 mod text;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -19,10 +20,13 @@ use tokio_postgres::types::Type;
 
 use self::column::{ColumnDecoder, decoder};
 use self::fault::Fault;
+use self::sent::keeper;
+pub(super) use self::sent::plain;
 use super::error::protocol_broken;
 use crate::error::{Error, Result, SqlState};
 use crate::names::SourceName;
 use crate::types::PgType;
+use crate::types::sent::Sent;
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// Flags, then the length of a header extension.
@@ -84,7 +88,11 @@ impl RowDecoder {
             .iter()
             .zip(sent)
             .map(|(field, sent)| {
-                let decoder = decoder(sent, field.data_type()).ok_or_else(|| {
+                let decoder = match Sent::of(field) {
+                    Some(unchanged) => keeper(&unchanged, sent),
+                    None => decoder(sent, field.data_type()),
+                };
+                let decoder = decoder.ok_or_else(|| {
                     let wanted = PgType::of(field);
                     let wanted = wanted
                         .known()

@@ -1,6 +1,7 @@
 //! Reads a database's metadata and makes tables of it. Called when the catalog
 //! is loaded or refreshed; knows no statement of a client.
 
+mod carried;
 mod query;
 mod types;
 
@@ -11,11 +12,12 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
+use self::carried::OwnTypesOf;
 use self::query::{CollationRow, ColumnRow, KeyRow, RelationRow};
 use super::PostgresSource;
 use super::error::from_postgres;
 use super::stats::ColumnEstimate;
-use super::table::{Collation, Found, PostgresTable, RemoteColumn, RemoteTable};
+use super::table::{Collation, Delivery, Found, PostgresTable, RemoteColumn, RemoteTable};
 use crate::auth::grants::matches;
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
@@ -53,7 +55,7 @@ pub(super) async fn discover(source: &Arc<PostgresSource>) -> Result<Discovered>
         )
         .with_cause(why)
     };
-    let mut tables = Vec::new();
+    let mut relations = Vec::new();
     let mut type_rows = Vec::new();
     // BEGIN and SET end first, then the statement about relations
     let mut ended = 0;
@@ -63,7 +65,7 @@ pub(super) async fn discover(source: &Arc<PostgresSource>) -> Result<Discovered>
             SimpleQueryMessage::Row(row) if ended < 3 => {
                 let relation = relation_row(row).map_err(unreadable)?;
                 if source.includes(&relation.schema, &relation.name) {
-                    tables.extend(table(source, relation));
+                    relations.push(relation);
                 }
             }
             SimpleQueryMessage::Row(row) => {
@@ -72,6 +74,11 @@ pub(super) async fn discover(source: &Arc<PostgresSource>) -> Result<Discovered>
             _ => {}
         }
     }
+    let own_types = OwnTypesOf::new(&type_rows);
+    let mut tables: Vec<Table> = relations
+        .into_iter()
+        .filter_map(|relation| table(source, relation, &own_types))
+        .collect();
     keep_known_foreign_keys(&mut tables);
     let types = types::types(source, type_rows, &tables);
     Ok(Discovered { tables, types })
@@ -110,7 +117,11 @@ fn relation_row(row: &SimpleQueryRow) -> Result<RelationRow, Cause> {
 }
 
 /// `None` for what is no relation that can be selected from.
-fn table(source: &Arc<PostgresSource>, relation: RelationRow) -> Option<Table> {
+fn table(
+    source: &Arc<PostgresSource>,
+    relation: RelationRow,
+    own_types: &OwnTypesOf,
+) -> Option<Table> {
     let name = RelationName::new(source.mapping().get(&relation.schema)?, &relation.name);
     let kind = match relation.kind.as_str() {
         "r" => RelationKind::Table,
@@ -137,7 +148,8 @@ fn table(source: &Arc<PostgresSource>, relation: RelationRow) -> Option<Table> {
         })
         .map(|(key, _)| key.columns.clone())
         .next();
-    let (columns, remote): (Vec<Column>, Vec<RemoteColumn>) = rows.into_iter().map(column).unzip();
+    let (columns, remote): (Vec<Column>, Vec<RemoteColumn>) =
+        rows.into_iter().map(|row| column(row, own_types)).unzip();
     let mut table = Table {
         name,
         source: source.source_name().clone(),
@@ -191,7 +203,8 @@ fn denied(relation: &RelationRow) -> Option<Error> {
     )
 }
 
-fn column(row: ColumnRow) -> (Column, RemoteColumn) {
+fn column(row: ColumnRow, own_types: &OwnTypesOf) -> (Column, RemoteColumn) {
+    let sent = own_types.sent(&row);
     let base = PgType::new(row.base_oid, row.base_typmod);
     let representation = match base.arrow() {
         Some(_) => Representation::Native,
@@ -213,6 +226,10 @@ fn column(row: ColumnRow) -> (Column, RemoteColumn) {
         nullable: !row.not_null,
         representation: representation.clone(),
         output_function: row.output_function,
+        send_function: row.send_function,
+        sent,
+        labels: own_types.labels(base.oid),
+        delivery: Delivery::Plain,
         estimate: ColumnEstimate {
             null_fraction: row.null_fraction,
             distinct: row.distinct,

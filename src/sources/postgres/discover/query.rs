@@ -40,6 +40,8 @@ pub(super) struct ColumnRow {
     pub base_kind: String,
     /// Set where a cast to text calls a function of its own.
     pub output_function: Option<String>,
+    /// What makes the binary form, if the type has one; quoted, with its schema.
+    pub send_function: Option<String>,
     pub collation: Option<CollationRow>,
     pub not_null: bool,
     pub readable: bool,
@@ -166,6 +168,7 @@ columns AS (
     'base_kind', t.typtype,
     'output_function', CASE WHEN cast_to_text.castmethod = 'f'
       THEN quote_ident(output_schema.nspname) || '.' || quote_ident(output.proname) END,
+    'send_function', quote_ident(send_schema.nspname) || '.' || quote_ident(send.proname),
     'collation', k.json,
     'not_null', a.attnotnull AND r.relkind IN ('r', 'p') AND not_valid.attnum IS NULL,
     'readable', has_column_privilege(a.attrelid, a.attnum, 'SELECT'),
@@ -181,6 +184,8 @@ columns AS (
   JOIN pg_catalog.pg_type t ON t.oid = coalesce(b.base, a.atttypid)
   JOIN pg_catalog.pg_proc output ON output.oid = t.typoutput
   JOIN pg_catalog.pg_namespace output_schema ON output_schema.oid = output.pronamespace
+  LEFT JOIN pg_catalog.pg_proc send ON send.oid = t.typsend
+  LEFT JOIN pg_catalog.pg_namespace send_schema ON send_schema.oid = send.pronamespace
   LEFT JOIN pg_catalog.pg_cast cast_to_text
     ON cast_to_text.castsource = t.oid AND cast_to_text.casttarget = 'text'::regtype
   LEFT JOIN collations k ON k.oid = a.attcollation

@@ -110,6 +110,59 @@ struct RangeRow {
     difference: Oid,
 }
 
+/// What values of a type are made of.
+pub(super) enum Parts {
+    Enum,
+    Domain(Oid),
+    Array(Oid),
+    Composite(Vec<Oid>),
+    /// Its subtype.
+    Range(Oid),
+    /// Its range.
+    Multirange(Oid),
+}
+
+impl TypeRow {
+    /// The type's and its array's.
+    pub fn oids(&self) -> (Oid, Option<Oid>) {
+        (self.oid, self.array_oid)
+    }
+
+    /// Of a range: itself and its subtype.
+    pub fn subtype(&self) -> Option<(Oid, Oid)> {
+        let range = self.range.as_ref().filter(|_| self.kind == 'r')?;
+        Some((self.oid, range.subtype))
+    }
+
+    /// An enum's labels in its order.
+    pub fn sorted_labels(&self) -> Option<Vec<String>> {
+        let mut labels: Vec<&LabelRow> = self.labels.iter().flatten().collect();
+        labels.sort_by(|a, b| a.order.total_cmp(&b.order));
+        let texts = labels.iter().map(|row| row.label.clone());
+        (self.kind == 'e').then(|| texts.collect())
+    }
+
+    pub fn has_binary_form(&self) -> bool {
+        self.functions.send != 0
+    }
+
+    /// `None` for base types, whose values are their own.
+    pub fn parts(&self) -> Option<Parts> {
+        Some(match self.kind {
+            'e' => Parts::Enum,
+            'd' => Parts::Domain(self.base),
+            'b' if self.category == 'A' && self.element != 0 => Parts::Array(self.element),
+            'c' => {
+                let attributes = self.attributes.iter().flatten();
+                Parts::Composite(attributes.map(|attribute| attribute.oid).collect())
+            }
+            'r' => Parts::Range(self.range.as_ref()?.subtype),
+            'm' => Parts::Multirange(self.range.as_ref()?.oid),
+            _ => return None,
+        })
+    }
+}
+
 pub(super) fn sql(schemas: &[String]) -> String {
     SQL.replace("$SCHEMAS", &query::literals(schemas))
 }
