@@ -56,8 +56,8 @@ fn scan_of(remote: &RemoteScan) -> PostgresScan {
         Arc::clone(datafusion::logical_expr::UserDefinedLogicalNodeCore::schema(remote).inner());
     let notes = remote.kept().iter().map(ToString::to_string).collect();
     PostgresScan::new(
-        remote.table().source().clone(),
-        remote.sql(),
+        remote.source().clone(),
+        remote.sql().to_string(),
         schema,
         remote.estimates(),
         notes,

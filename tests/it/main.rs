@@ -13,6 +13,7 @@
 mod clients;
 mod federation;
 mod fixture;
+mod random;
 mod relay;
 mod sources;
 mod tidy;

@@ -65,8 +65,11 @@ pub enum Collation {
     None,
     /// By bytes, which in UTF-8 is by code point: C, POSIX and their like.
     C,
-    /// Equal only if the bytes are; ordered by a locale.
+    /// Equal only if the bytes are; ordered by a locale. The database is in
+    /// UTF-8, so that COLLATE "C" orders by code point.
     Deterministic(String),
+    /// The same in a database of another encoding: even "C" orders otherwise.
+    OtherEncoding(String),
     /// Different bytes may be equal.
     Nondeterministic(String),
 }
@@ -141,7 +144,7 @@ impl PostgresTable {
             .unwrap_or_default()
     }
 
-    /// The same with the column qualified by `alias`, which is quoted here.
+    /// The same with the column qualified by `alias`, which needs no quotes.
     pub fn qualified_select_item(&self, alias: &str, index: usize) -> String {
         self.columns
             .get(index)
@@ -159,6 +162,16 @@ impl PostgresTable {
             part if part < 0.0 => Some(-part * self.rows? as f64),
             count => Some(count),
         }
+    }
+
+    /// The columns of the primary key, 0-based.
+    pub fn key(&self) -> Option<&[usize]> {
+        self.constraints
+            .iter()
+            .find_map(|constraint| match constraint {
+                Constraint::PrimaryKey(key) => Some(key.as_slice()),
+                Constraint::Unique(_) => None,
+            })
     }
 
     /// Is the column alone the primary key?
@@ -188,7 +201,7 @@ impl RemoteColumn {
     fn value_sql(&self, alias: Option<&str>) -> String {
         let name = always_quoted(&self.name);
         let column = match alias {
-            Some(alias) => format!("{}.{name}", always_quoted(alias)),
+            Some(alias) => format!("{alias}.{name}"),
             None => name,
         };
         match (&self.representation, &self.output_function) {
