@@ -180,30 +180,47 @@ impl RemoteScan {
     /// What the source is expected to send.
     pub fn estimates(&self) -> Statistics {
         let rows = self.select.rows;
-        let column_statistics = self.select.items.iter().map(column_estimates).collect();
-        let mut statistics = Statistics {
+        let columns: Vec<_> = self
+            .select
+            .items
+            .iter()
+            .map(|item| column_estimates(item, rows.count))
+            .collect();
+        let bytes = columns
+            .iter()
+            .map(|column| column.byte_size.get_value().copied())
+            .try_fold(0usize, |sum, bytes| sum.checked_add(bytes?));
+        Statistics {
             num_rows: match rows.known {
                 true => Precision::Inexact(rows.count.ceil() as usize),
                 false => Precision::Absent,
             },
-            total_byte_size: Precision::Absent,
-            column_statistics,
-        };
-        statistics.calculate_total_byte_size(self.schema.as_arrow());
-        statistics
+            total_byte_size: bytes.map_or(Precision::Absent, Precision::Inexact),
+            column_statistics: columns,
+        }
     }
 }
 
-fn column_estimates(item: &Value) -> ColumnStatistics {
-    let of_table = item.origin.as_ref().and_then(|origin| {
-        let estimates = origin.table.estimates(Some(&[origin.column]));
-        estimates.to_inexact().column_statistics.into_iter().next()
-    });
-    of_table.unwrap_or_else(|| match item.distinct {
-        Some(distinct) => ColumnStatistics::new_unknown()
-            .with_distinct_count(Precision::Inexact(distinct.ceil() as usize)),
-        None => ColumnStatistics::new_unknown(),
-    })
+/// Of a column of a table, its share of the table's bytes; of others what the
+/// rules knew.
+fn column_estimates(item: &Value, rows: f64) -> ColumnStatistics {
+    let unknown = ColumnStatistics::new_unknown();
+    let Some(origin) = &item.origin else {
+        return match item.distinct {
+            Some(distinct) => {
+                unknown.with_distinct_count(Precision::Inexact(distinct.ceil() as usize))
+            }
+            None => unknown,
+        };
+    };
+    let estimates = origin.table.estimates(Some(&[origin.column])).to_inexact();
+    let Some(column) = estimates.column_statistics.into_iter().next() else {
+        return unknown;
+    };
+    let all = origin.table.rows().map_or(rows, |rows| rows as f64);
+    let part = |whole: usize| (whole as f64 * (rows / all.max(1.0)).min(1.0)).ceil() as usize;
+    let bytes = column.byte_size.get_value().copied().map(part);
+    column.with_byte_size(bytes.map_or(Precision::Absent, Precision::Inexact))
 }
 
 /// The SQL whose columns have the types of the schema's fields.

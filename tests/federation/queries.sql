@@ -53,5 +53,5 @@ SELECT id, total FROM shop.orders WHERE id < 4 UNION ALL SELECT id, balance FROM
 SELECT c.vip, extract(year FROM o.placed AT TIME ZONE 'UTC'), sum(o.total * (1 - 0.05)) FROM shop.customers c JOIN shop.orders o ON o.customer_id = c.id GROUP BY 1, 2 ORDER BY 1, 2
 SELECT i.flag, c.vip, count(*), sum(i.price) FROM lake.lineitem i JOIN shop.orders o ON o.id = i.order_id JOIN shop.customers c ON c.id = o.customer_id GROUP BY 1, 2 ORDER BY 1, 2
 SELECT count(*), min(d), max(d), count(DISTINCT ts), min(tz) FROM shop.odd
-SELECT id, i2 + 0, f8 > 0.05, exact IS NULL, bounded * 2, share + 1, "Mixed Case" || 'x' FROM shop.odd WHERE id > 1 ORDER BY id
+SELECT id, i2 + 0, f8 > 0.05, bounded * 2, share + 1, "Mixed Case" || 'x' FROM shop.odd WHERE id > 1 ORDER BY id
 SELECT id, extract(year FROM d) FROM shop.odd WHERE id = 2

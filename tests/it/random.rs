@@ -67,11 +67,21 @@ fn answers(url: &url::Url, settings: &str, queries: &[(u64, String)]) -> HashMap
     for part in output.split('@').skip(1) {
         let mut lines = part.lines();
         let seed = lines.next().and_then(|line| line.parse().ok());
-        let mut rows: Vec<&str> = lines.collect();
+        let mut rows: Vec<String> = lines.map(row).collect();
         rows.sort_unstable();
         answers.insert(seed.expect("a seed"), rows.join("\n"));
     }
     answers
+}
+
+/// A numeric that declares no scale shows no zeros at its end here.
+fn row(line: &str) -> String {
+    let cell = |cell: &str| match cell.parse::<f64>() {
+        Ok(_) if cell.contains('.') => cell.trim_end_matches('0').trim_end_matches('.').into(),
+        _ => cell.to_string(),
+    };
+    let cells: Vec<String> = line.split('|').map(cell).collect();
+    cells.join("|")
 }
 
 fn query(seed: u64) -> String {

@@ -57,8 +57,8 @@ fn first_rows(
     Ok(select)
 }
 
-/// `LIMIT n OFFSET m` without an order: any n rows.
-pub(super) fn push(limit: Limit, aliases: &mut Aliases) -> EngineResult<Transformed<LogicalPlan>> {
+/// `LIMIT n OFFSET m`: of rows that are limited already, those further on.
+pub(super) fn push(limit: Limit) -> EngineResult<Transformed<LogicalPlan>> {
     let (skip, fetch) = match (limit.get_skip_type()?, limit.get_fetch_type()?) {
         (SkipType::Literal(skip), FetchType::Literal(fetch)) => (skip, fetch),
         _ => return Ok(Transformed::no(LogicalPlan::Limit(limit))),
@@ -66,15 +66,13 @@ pub(super) fn push(limit: Limit, aliases: &mut Aliases) -> EngineResult<Transfor
     let Some(below) = remote_scan::in_plan(&limit.input) else {
         return Ok(Transformed::no(LogicalPlan::Limit(limit)));
     };
-    let mut select = match skip {
-        0 => below.select().clone(),
-        _ => below.select().clone().unlimited(aliases),
-    };
-    select.limit = match (select.limit, fetch) {
+    let mut select = below.select().clone();
+    let left = select.limit.map(|limit| limit.saturating_sub(skip));
+    select.limit = match (left, fetch) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     };
-    select.offset += skip;
+    select.offset = select.offset.saturating_add(skip);
     if let Some(fetch) = select.limit {
         select.rows = select.rows.at_most(fetch as f64);
     }

@@ -37,7 +37,7 @@ fn push_node(node: LogicalPlan, aliases: &mut Aliases) -> EngineResult<Transform
         LogicalPlan::Projection(projection) => project::push(projection),
         LogicalPlan::Aggregate(aggregate) => aggregate::push(aggregate, aliases),
         LogicalPlan::Sort(sort) => limit::push_sort(sort, aliases),
-        LogicalPlan::Limit(limit) => limit::push(limit, aliases),
+        LogicalPlan::Limit(limit) => limit::push(limit),
         LogicalPlan::Join(join) => join::push(join, aliases),
         LogicalPlan::Union(union) => union::push(union, aliases),
         LogicalPlan::Window(window) => {
@@ -155,13 +155,19 @@ fn with_note(plan: LogicalPlan, what: &str, reason: &Reason) -> EngineResult<Log
     Ok(plan.data)
 }
 
-/// The engine writes a type's metadata into casts: `Utf8View<{…}>`.
+/// The engine writes a type's metadata into casts and literals: `Utf8View<{…}>`,
+/// `FieldMetadata { inner: {…} }`.
 fn plain(text: &str) -> String {
+    let text = without(text, "<{", "}>");
+    without(&text, " FieldMetadata { inner: {", "} }")
+}
+
+fn without(text: &str, open: &str, close: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once("<{") {
+    while let Some((before, after)) = rest.split_once(open) {
         plain.push_str(before);
-        rest = after.split_once("}>").map_or("", |(_, after)| after);
+        rest = after.split_once(close).map_or("", |(_, after)| after);
     }
     plain.push_str(rest);
     plain

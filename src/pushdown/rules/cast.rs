@@ -120,11 +120,20 @@ pub(super) fn keeps_value(from: &DataType, to: &DataType) -> bool {
         return true;
     }
     match (digits(from), digits(to)) {
+        // too many digits before the point are the engine's error, never another value
+        (Some((_, fraction)), Some((_, to_fraction))) if is_decimal(to) => to_fraction >= fraction,
         (Some((whole, fraction)), Some((to_whole, to_fraction))) => {
             to_whole >= whole && to_fraction >= fraction
         }
         _ => false,
     }
+}
+
+fn is_decimal(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Decimal128(..) | DataType::Decimal256(..)
+    )
 }
 
 fn is_text(data_type: &DataType) -> bool {

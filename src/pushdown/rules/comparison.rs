@@ -9,6 +9,7 @@ use super::{Scope, kind_of, value};
 use crate::pushdown::outcome::{Outcome, Reason};
 use crate::pushdown::value::{Class, Form, Value};
 use crate::sources::postgres::Collation;
+use crate::types::PgType;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -91,9 +92,21 @@ pub(super) fn comparable(left: &Value, right: &Value, kind: Kind) -> Outcome<&'s
         Some(Class::Interval) => Err(Reason::Type {
             name: "interval".into(),
         }),
+        Some(Class::Text) if padding_counts(left, right) || padding_counts(right, left) => {
+            Err(Reason::Literal {
+                why: "ends with spaces, which char(n) ignores".into(),
+            })
+        }
         Some(Class::Text) => text_collation([left, right], kind),
         _ => Ok(""),
     }
+}
+
+/// A literal beside char(n) would be of that type there, which the text that the
+/// engine compares may not have been.
+fn padding_counts(padded: &Value, literal: &Value) -> bool {
+    let spaces = |bare: &String| bare.ends_with(" '");
+    padded.pg_type.oid == PgType::BPCHAR.oid && literal.bare.as_ref().is_some_and(spaces)
 }
 
 /// What makes texts compare by their bytes.
