@@ -5,6 +5,8 @@ mod engine;
 mod explain;
 mod fragments;
 mod physical;
+#[cfg(test)]
+mod pushdown_goldens;
 mod state;
 mod threads;
 

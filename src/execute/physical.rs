@@ -57,18 +57,16 @@ fn scan_of(remote: &RemoteScan, config: &SessionConfig) -> PostgresScan {
         Arc::clone(datafusion::logical_expr::UserDefinedLogicalNodeCore::schema(remote).inner());
     let notes = remote.kept().iter().map(ToString::to_string).collect();
     let estimates = remote.estimates();
-    let rows = estimates.num_rows.get_value().map(|rows| *rows as u64);
-    let table = remote.table();
+    let fragment = remote.single_table();
     let scan = PostgresScan::new(
-        table.source().clone(),
-        remote.sql(),
+        remote.source().clone(),
+        remote.sql().to_string(),
         schema,
         estimates,
         notes,
     );
-    if remote.is_limited() {
-        return scan;
+    match fragment {
+        Some(table) => scan.of_table(table, config),
+        None => scan,
     }
-    let fragment = table.fragment(remote.projection(), remote.filters().to_vec(), rows);
-    scan.of_table(fragment, config)
 }

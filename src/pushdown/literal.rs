@@ -5,14 +5,43 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime};
 use datafusion::scalar::ScalarValue;
 
 use super::outcome::{Outcome, Reason};
-use super::rules::Class;
+use super::value::{Class, Value, type_sql};
+use crate::types::PgType;
+
+/// A literal that is of `pg_type` wherever it stands.
+pub(super) fn typed(value: &ScalarValue, pg_type: PgType) -> Outcome<Value> {
+    let (bare, class) = literal(value)?;
+    let settled = match class {
+        // written so that Postgres gives it its type, or with the type
+        Some(Class::Bool | Class::Date | Class::Timestamp | Class::TimestampTz)
+        | Some(Class::Float | Class::Interval) => true,
+        Some(Class::Number) => match pg_type.oid {
+            23 => true,
+            1700 => bare.contains('.'),
+            _ => false,
+        },
+        _ => false,
+    };
+    let sql = match (settled, type_sql(pg_type)) {
+        (true, _) => bare.clone(),
+        // a bare literal is text already, padded or cut by no modifier
+        (false, Some(_)) if class == Some(Class::Text) => format!("{bare}::text"),
+        (false, Some(name)) => format!("{bare}::{name}"),
+        (false, None) => return Err(super::value::no_type(pg_type)),
+    };
+    let pg_type = match class {
+        Some(Class::Text) => PgType::TEXT,
+        _ => pg_type,
+    };
+    Ok(Value::literal(sql, bare, pg_type, class))
+}
 
 /// The literal and its class; NULL fits every class.
-pub(super) fn literal(value: &ScalarValue) -> Outcome<(String, Option<Class>)> {
+fn literal(value: &ScalarValue) -> Outcome<(String, Option<Class>)> {
     if value.is_null() {
-        return Outcome::Pushed(("NULL".into(), None));
+        return Ok(("NULL".into(), None));
     }
-    let pushed = |sql: String, class: Class| Outcome::Pushed((sql, Some(class)));
+    let pushed = |sql: String, class: Class| Ok((sql, Some(class)));
     match value {
         ScalarValue::Boolean(Some(value)) => pushed(value.to_string().to_uppercase(), Class::Bool),
         ScalarValue::Int8(Some(v)) => pushed(number(v.to_string()), Class::Number),
@@ -39,10 +68,27 @@ pub(super) fn literal(value: &ScalarValue) -> Outcome<(String, Option<Class>)> {
         ScalarValue::TimestampNanosecond(Some(v), zone) => {
             timestamp((v % 1_000 == 0).then_some(v / 1_000), zone)
         }
-        ScalarValue::Float16(_) | ScalarValue::Float32(_) | ScalarValue::Float64(_) => {
-            Outcome::Kept(Reason::Float)
+        ScalarValue::Float32(Some(v)) if v.is_finite() => {
+            pushed(format!("'{v:e}'::float4"), Class::Float)
         }
-        other => Outcome::Kept(Reason::Type {
+        ScalarValue::Float64(Some(v)) if v.is_finite() => {
+            pushed(format!("'{v:e}'::float8"), Class::Float)
+        }
+        ScalarValue::Float16(_) | ScalarValue::Float32(_) | ScalarValue::Float64(_) => {
+            Err(Reason::Float)
+        }
+        ScalarValue::FixedSizeBinary(16, Some(bytes)) => uuid(bytes),
+        ScalarValue::IntervalMonthDayNano(Some(v)) if v.nanoseconds % 1_000 == 0 => pushed(
+            // every field has its sign, so that no setting gives it another
+            format!(
+                "'{:+} mons {:+} days {:+} microseconds'::interval",
+                v.months,
+                v.days,
+                v.nanoseconds / 1_000
+            ),
+            Class::Interval,
+        ),
+        other => Err(Reason::Type {
             name: other.data_type().to_string(),
         }),
     }
@@ -79,7 +125,7 @@ fn decimal(unscaled: String, scale: i8) -> String {
 /// Quoted so that standard_conforming_strings does not matter.
 fn text(value: &str) -> Outcome<(String, Option<Class>)> {
     if value.contains('\0') {
-        return Outcome::Kept(Reason::Literal {
+        return Err(Reason::Literal {
             why: "contains a zero byte".into(),
         });
     }
@@ -89,11 +135,16 @@ fn text(value: &str) -> Outcome<(String, Option<Class>)> {
     } else {
         format!("'{doubled}'")
     };
-    Outcome::Pushed((sql, Some(Class::Text)))
+    Ok((sql, Some(Class::Text)))
+}
+
+fn uuid(bytes: &[u8]) -> Outcome<(String, Option<Class>)> {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((format!("'{digits}'::uuid"), Some(Class::Uuid)))
 }
 
 fn out_of_range() -> Outcome<(String, Option<Class>)> {
-    Outcome::Kept(Reason::Literal {
+    Err(Reason::Literal {
         why: "outside Postgres's range of dates".into(),
     })
 }
@@ -107,7 +158,7 @@ fn date(days: i32) -> Outcome<(String, Option<Class>)> {
             _ => return out_of_range(),
         },
     };
-    Outcome::Pushed((format!("'{text}'::date"), Some(Class::Date)))
+    Ok((format!("'{text}'::date"), Some(Class::Date)))
 }
 
 /// µs since 1970; with a zone the instant is written in UTC.
@@ -120,7 +171,7 @@ fn timestamp(
         None => ("", "timestamp", Class::Timestamp),
     };
     let Some(micros) = micros else {
-        return Outcome::Kept(Reason::Literal {
+        return Err(Reason::Literal {
             why: "finer than a microsecond".into(),
         });
     };
@@ -134,7 +185,7 @@ fn timestamp(
             _ => return out_of_range(),
         },
     };
-    Outcome::Pushed((format!("'{text}'::{name}"), Some(class)))
+    Ok((format!("'{text}'::{name}"), Some(class)))
 }
 
 fn time_of(instant: &NaiveDateTime, suffix: &str) -> String {
@@ -158,12 +209,14 @@ fn in_range(date: &NaiveDate) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::datatypes::IntervalMonthDayNano;
+
     use super::*;
 
     fn check(value: ScalarValue, expected: &str) {
         match literal(&value) {
-            Outcome::Pushed((sql, _)) => assert_eq!(sql, expected),
-            Outcome::Kept(reason) => assert_eq!(reason.to_string(), expected),
+            Ok((sql, _)) => assert_eq!(sql, expected),
+            Err(reason) => assert_eq!(reason.to_string(), expected),
         }
     }
 
@@ -192,5 +245,11 @@ mod tests {
             "'infinity'::timestamp",
         );
         check(ScalarValue::Boolean(None), "NULL");
+        check(ScalarValue::Float64(Some(0.1)), "'1e-1'::float8");
+        check(ScalarValue::Float64(Some(f64::NAN)), "float comparison");
+        check(
+            ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(-1, 2, 3_000))),
+            "'-1 mons +2 days +3 microseconds'::interval",
+        );
     }
 }

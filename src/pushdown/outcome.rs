@@ -2,14 +2,10 @@
 
 use std::fmt;
 
-/// What became of one expression.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome<T> {
-    Pushed(T),
-    Kept(Reason),
-}
+/// `Ok` is pushed, `Err` is kept: "cannot" is no error here, but `?` serves both.
+pub type Outcome<T> = std::result::Result<T, Reason>;
 
-/// Why an expression stays here.
+/// Why an expression or a node stays here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     /// Order of text depends on the column's collation.
@@ -46,6 +42,15 @@ pub enum Reason {
     LongList {
         length: usize,
     },
+    /// The kind of plan node has no rule.
+    Node {
+        kind: String,
+    },
+    /// The source would send more rows than its tables have.
+    MoreRows {
+        together: u64,
+        apart: u64,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -67,6 +72,10 @@ impl fmt::Display for Reason {
             Reason::Expression { kind } => write!(f, "{kind} local_only"),
             Reason::Literal { why } => write!(f, "literal {why}"),
             Reason::LongList { length } => write!(f, "list of {length} values"),
+            Reason::Node { kind } => write!(f, "{kind} local_only"),
+            Reason::MoreRows { together, apart } => {
+                write!(f, "about {together} rows together, {apart} apart")
+            }
         }
     }
 }

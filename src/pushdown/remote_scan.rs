@@ -1,5 +1,5 @@
-//! A fragment: the part of a plan that one Postgres source runs. A leaf of the
-//! logical plan; the physical planner makes a Postgres scan of it.
+//! A fragment as a leaf of the logical plan, in the place of the nodes that its
+//! source runs; the physical planner makes a Postgres scan of it.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -7,83 +7,100 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::common::{Column, DFSchema, DFSchemaRef, Statistics};
+use datafusion::common::stats::Precision;
+use datafusion::common::{Column, ColumnStatistics, DFSchema, DFSchemaRef, Statistics};
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{
-    Expr, LogicalPlan, TableScan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
+    Expr, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
 };
 
-use super::outcome::{Kept, Outcome};
-use super::{estimate, remote_sql, rules};
-use crate::sources::postgres::{PostgresTable, with_rows};
+use super::fragment::{From, Select};
+use super::outcome::{Kept, Reason};
+use super::remote_sql;
+use super::rules::Scope;
+use super::value::{Form, Value, alias_name};
+use crate::names::SourceName;
+use crate::sources::postgres::{PostgresSource, SingleTable};
+use crate::types::PgType;
 
 #[derive(Debug, Clone)]
 pub struct RemoteScan {
-    table: Arc<PostgresTable>,
-    /// Columns of the table, in the order that the fragment returns them.
-    projection: Vec<usize>,
+    source: Arc<PostgresSource>,
+    select: Select,
+    /// One field for each item of the SELECT.
     schema: DFSchemaRef,
-    /// Conjuncts as SQL.
-    filters: Vec<String>,
-    /// The fraction of rows that pass the filters.
-    selectivity: f64,
-    limit: Option<usize>,
     kept: Vec<Kept>,
+    apart: Option<Apart>,
+    sql: String,
+}
+
+/// The same rows with joins that run here, because the source would send more
+/// rows joined than its tables have.
+#[derive(Debug, Clone)]
+pub(super) struct Apart {
+    pub plan: Arc<LogicalPlan>,
+    /// That all its fragments send.
+    pub rows: f64,
 }
 
 impl RemoteScan {
-    pub(super) fn new(table: Arc<PostgresTable>, scan: &TableScan) -> Self {
-        let projection = match &scan.projection {
-            Some(columns) => columns.clone(),
-            None => (0..table.columns().len()).collect(),
-        };
-        RemoteScan {
-            table,
-            projection,
-            schema: scan.projected_schema.clone(),
-            filters: Vec::new(),
-            selectivity: 1.0,
-            limit: None,
+    /// `Err`: an output column of a type that has no cast.
+    pub(super) fn new(
+        source: Arc<PostgresSource>,
+        select: Select,
+        schema: DFSchemaRef,
+    ) -> Result<Self, Reason> {
+        let sql = remote_sql::select(&select, &items(&select, &schema)?);
+        Ok(RemoteScan {
+            source,
+            select,
+            schema,
             kept: Vec::new(),
+            apart: None,
+            sql,
+        })
+    }
+
+    pub(super) fn with_kept(self, kept: Vec<Kept>) -> Self {
+        RemoteScan { kept, ..self }
+    }
+
+    pub(super) fn with_apart(self, apart: Option<Apart>) -> Self {
+        RemoteScan { apart, ..self }
+    }
+
+    /// The same columns under other names.
+    pub(super) fn with_schema(self, schema: DFSchemaRef) -> Self {
+        RemoteScan { schema, ..self }
+    }
+
+    pub(super) fn note(&mut self, kept: Kept) {
+        self.kept.push(kept);
+    }
+
+    pub(super) fn select(&self) -> &Select {
+        &self.select
+    }
+
+    pub(super) fn apart(&self) -> Option<&Apart> {
+        self.apart.as_ref()
+    }
+
+    pub(super) fn scope(&self) -> Scope<'_> {
+        Scope {
+            schema: &self.schema,
+            items: &self.select.items,
+            source: self.source_name(),
         }
     }
 
-    /// Takes the conjuncts that a rule pushes; returns the others.
-    pub(super) fn push_filters(&mut self, conjuncts: Vec<Expr>) -> Vec<Expr> {
-        let mut kept = Vec::new();
-        for conjunct in conjuncts {
-            match rules::predicate(&self.table, &conjunct) {
-                Outcome::Pushed(sql) => {
-                    self.selectivity *= estimate::selectivity(&self.table, &conjunct);
-                    if !self.filters.contains(&sql) {
-                        self.filters.push(sql);
-                    }
-                }
-                Outcome::Kept(reason) => {
-                    self.kept.push(Kept {
-                        expression: without_metadata(conjunct.human_display().to_string()),
-                        reason,
-                    });
-                    kept.push(conjunct);
-                }
-            }
-        }
-        kept
-    }
-
-    pub(super) fn push_limit(&mut self, rows: usize) {
-        if self.kept.is_empty() {
-            self.limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
-        }
-    }
-
-    /// Drops the columns that are not needed; says whether there were any.
-    pub(super) fn narrow(&mut self, needed: &HashSet<Column>) -> EngineResult<bool> {
-        let kept: Vec<usize> = (0..self.projection.len())
+    /// Without the columns that are not needed; `None`: all are.
+    pub(super) fn narrowed(&self, needed: &HashSet<Column>) -> EngineResult<Option<Self>> {
+        let kept: Vec<usize> = (0..self.select.items.len())
             .filter(|at| needed.contains(&self.schema.columns()[*at]))
             .collect();
-        if kept.len() == self.projection.len() {
-            return Ok(false);
+        if kept.len() == self.select.items.len() {
+            return Ok(None);
         }
         let fields = kept
             .iter()
@@ -94,22 +111,22 @@ impl RemoteScan {
             .collect();
         let schema =
             DFSchema::new_with_metadata(fields, self.schema.as_arrow().metadata().clone())?;
-        self.projection = kept.iter().map(|at| self.projection[*at]).collect();
-        self.schema = Arc::new(schema);
-        Ok(true)
+        let mut select = self.select.clone();
+        select.items = kept
+            .iter()
+            .map(|at| self.select.items[*at].clone())
+            .collect();
+        let narrow = RemoteScan::new(self.source.clone(), select, Arc::new(schema)).ok();
+        // apart, the columns are still all there
+        Ok(narrow.map(|narrow| narrow.with_kept(self.kept.clone())))
     }
 
-    /// A filter above a limit must not sink below it.
-    pub fn is_limited(&self) -> bool {
-        self.limit.is_some()
+    pub fn source(&self) -> &Arc<PostgresSource> {
+        &self.source
     }
 
-    pub fn table(&self) -> &Arc<PostgresTable> {
-        &self.table
-    }
-
-    pub fn projection(&self) -> &[usize] {
-        &self.projection
+    pub fn source_name(&self) -> &SourceName {
+        self.source.source_name()
     }
 
     /// What stayed here, and why.
@@ -118,41 +135,86 @@ impl RemoteScan {
     }
 
     /// The statement that the source runs.
-    pub fn sql(&self) -> String {
-        remote_sql::select(&self.table, &self.projection, &self.filters, self.limit)
+    pub fn sql(&self) -> &str {
+        &self.sql
     }
 
-    /// Conjuncts as SQL.
-    pub fn filters(&self) -> &[String] {
-        &self.filters
+    /// What it reads, if that is one table of which it chooses rows and columns;
+    /// `None` for joins, aggregates, limits: such a statement cannot be split.
+    pub fn single_table(&self) -> Option<SingleTable> {
+        let From::Table { table, alias } = &self.select.from else {
+            return None;
+        };
+        if self.select.grouping.is_some() || self.select.is_limited() {
+            return None;
+        }
+        let column = |item: &Value| match (&item.origin, item.form) {
+            (Some(origin), Form::Column) => Some(origin.column),
+            _ => None,
+        };
+        let columns: Vec<_> = self.select.items.iter().map(column).collect();
+        let rows = self.select.rows;
+        Some(table.fragment(
+            &alias_name(*alias),
+            items(&self.select, &self.schema).ok()?.join(", "),
+            &columns,
+            self.select.filters.clone(),
+            rows.known.then(|| rows.count.ceil() as u64),
+        ))
     }
 
     /// What the source is expected to send.
     pub fn estimates(&self) -> Statistics {
-        let statistics = self.table.estimates(Some(&self.projection)).to_inexact();
-        match self.estimated_rows() {
-            Some(rows) => with_rows(statistics, rows),
-            None => statistics,
+        let rows = self.select.rows;
+        let columns: Vec<_> = self
+            .select
+            .items
+            .iter()
+            .map(|item| column_estimates(item, rows.count))
+            .collect();
+        let bytes = columns
+            .iter()
+            .map(|column| column.byte_size.get_value().copied())
+            .try_fold(0usize, |sum, bytes| sum.checked_add(bytes?));
+        Statistics {
+            num_rows: match rows.known {
+                true => Precision::Inexact(rows.count.ceil() as usize),
+                false => Precision::Absent,
+            },
+            total_byte_size: bytes.map_or(Precision::Absent, Precision::Inexact),
+            column_statistics: columns,
         }
-    }
-
-    fn estimated_rows(&self) -> Option<usize> {
-        let all = self.table.rows()? as f64;
-        let passed = (all * self.selectivity).ceil().max(1.0) as usize;
-        Some(self.limit.map_or(passed, |limit| passed.min(limit)))
     }
 }
 
-/// The engine writes a type's metadata into casts: `Utf8View<{…}>`.
-fn without_metadata(text: String) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some((before, after)) = rest.split_once("<{") {
-        plain.push_str(before);
-        rest = after.split_once("}>").map_or("", |(_, after)| after);
-    }
-    plain.push_str(rest);
-    plain
+/// Of a column of a table, its share of the table's bytes; of others what the
+/// rules knew.
+fn column_estimates(item: &Value, rows: f64) -> ColumnStatistics {
+    let unknown = ColumnStatistics::new_unknown();
+    let Some(origin) = &item.origin else {
+        return match item.distinct {
+            Some(distinct) => {
+                unknown.with_distinct_count(Precision::Inexact(distinct.ceil() as usize))
+            }
+            None => unknown,
+        };
+    };
+    let estimates = origin.table.estimates(Some(&[origin.column])).to_inexact();
+    let Some(column) = estimates.column_statistics.into_iter().next() else {
+        return unknown;
+    };
+    let all = origin.table.rows().map_or(rows, |rows| rows as f64);
+    let part = |whole: usize| (whole as f64 * (rows / all.max(1.0)).min(1.0)).ceil() as usize;
+    let bytes = column.byte_size.get_value().copied().map(part);
+    column.with_byte_size(bytes.map_or(Precision::Absent, Precision::Inexact))
+}
+
+/// The SQL of the columns, of the types of the schema's fields.
+fn items(select: &Select, schema: &DFSchema) -> Result<Vec<String>, Reason> {
+    let typed = select.items.iter().zip(schema.fields());
+    typed
+        .map(|(item, field)| Ok(item.clone().cast(PgType::of(field))?.sql))
+        .collect()
 }
 
 /// The fragment that a plan node is.
@@ -205,10 +267,10 @@ impl Eq for RemoteScan {}
 
 impl PartialOrd for RemoteScan {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        let by_source = self.table.source_name().cmp(other.table.source_name());
+        let by_source = self.source_name().cmp(other.source_name());
         Some(
             by_source
-                .then_with(|| self.sql().cmp(&other.sql()))
+                .then_with(|| self.sql().cmp(other.sql()))
                 .then_with(|| self.schema.to_string().cmp(&other.schema.to_string())),
         )
     }
@@ -216,7 +278,7 @@ impl PartialOrd for RemoteScan {
 
 impl Hash for RemoteScan {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.table.source_name().hash(state);
+        self.source_name().hash(state);
         self.sql().hash(state);
     }
 }

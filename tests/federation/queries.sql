@@ -24,3 +24,34 @@ SELECT id, d, ts, tz, t, j FROM shop.odd ORDER BY id
 SELECT id FROM shop.odd WHERE d = '-infinity' OR ts < timestamp '0001-01-01 00:00:00' ORDER BY id
 SELECT id FROM shop.odd WHERE padded = 'ab' OR short = 'xyz' OR "Mixed Case" = '' ORDER BY id
 SELECT count(*) FROM shop.orders o1, shop.orders o2 WHERE o1.id = o2.id + 1 AND o1.customer_id = o2.customer_id + 1
+SELECT id, name FROM shop.customers WHERE name LIKE '%o%' AND name NOT LIKE 'customer 1_' ORDER BY id
+SELECT id FROM shop.customers WHERE name LIKE 'back\\slash \%\_' OR name LIKE 'c!u%' ESCAPE '!' OR name ILIKE 'ZO%' ORDER BY id
+SELECT id FROM shop.customers WHERE code LIKE 'c1%' ORDER BY id
+SELECT id, balance * 2 - id, id % 4, id / 3, -id, abs(balance), round(balance / 3, 4) FROM shop.customers WHERE id * 2 + 1 > 9 ORDER BY id
+SELECT id, CASE WHEN vip THEN balance ELSE 0 END, coalesce(balance, -1), nullif(id, 3), greatest(id, 7) FROM shop.customers ORDER BY id
+SELECT id, length(name), substring(name, 2, 3), left(name, -2), right(name, 2), name || '!', replace(name, 'o', '0'), strpos(name, 'e'), reverse(name) FROM shop.customers ORDER BY id
+SELECT id, since + 10, since - date '2020-01-01', since + interval '1 month', extract(year FROM since), date_part('doy', since) FROM shop.customers ORDER BY id
+SELECT id, date_trunc('month', promised), extract(hour FROM promised), promised - timestamp '2024-01-01' FROM shop.orders WHERE promised > timestamp '2024-06-01' ORDER BY id
+SELECT id, prefs ->> 'n', prefs -> 'nested' ->> 2 FROM shop.customers WHERE prefs ->> 'n' = '7'
+SELECT state, count(*), sum(total), min(id), max(placed) FROM shop.orders GROUP BY state ORDER BY state
+SELECT boxes, count(DISTINCT customer_id), count(*) FILTER (WHERE total > 500), round(avg(total), 6), round(avg(boxes), 6) FROM shop.orders GROUP BY boxes HAVING count(*) > 10 ORDER BY boxes
+SELECT code, count(*) FROM shop.customers GROUP BY code ORDER BY count(*) DESC, code COLLATE "C" LIMIT 4
+SELECT count(*), sum(id), sum(boxes), min(total), max(total), bool_and(boxes < 9), bool_or(boxes > 9), sum(weight) FROM shop.orders WHERE id < 0
+SELECT count(*) FROM (SELECT count(*) FROM shop.orders) s
+SELECT DISTINCT boxes, customer_id % 3 FROM shop.orders ORDER BY 1, 2
+SELECT id, total FROM shop.orders ORDER BY total DESC, id LIMIT 5 OFFSET 3
+SELECT id, promised FROM shop.orders ORDER BY promised NULLS FIRST, id DESC LIMIT 4
+SELECT sum(id) FROM (SELECT id FROM shop.orders ORDER BY id LIMIT 10) s
+SELECT c.id, s.n FROM shop.customers c LEFT JOIN (SELECT customer_id, count(*) AS n FROM shop.orders WHERE boxes = 2 GROUP BY customer_id) s ON s.customer_id = c.id ORDER BY c.id
+SELECT c.id, s.n FROM shop.customers c LEFT JOIN (SELECT id, coalesce(boxes, 0) + 1 AS n FROM shop.orders WHERE total > 1000) s ON s.id = c.id * 8 ORDER BY c.id
+SELECT c.id, o.id FROM shop.customers c FULL JOIN (SELECT * FROM shop.orders WHERE id > 195) o ON o.id = c.id + 180 ORDER BY c.id, o.id
+SELECT c.id FROM shop.customers c WHERE c.id NOT IN (SELECT boxes FROM shop.orders) AND c.balance NOT IN (SELECT nullif(balance, 50) FROM shop.customers WHERE balance < 500) ORDER BY c.id
+SELECT c.id FROM shop.customers c WHERE c.id IN (SELECT customer_id FROM shop.orders WHERE total > 1900) OR c.vip ORDER BY c.id
+SELECT count(*) FROM shop.orders o WHERE o.total > (SELECT avg(i.total) FROM shop.orders i WHERE i.customer_id = o.customer_id)
+SELECT id FROM shop.orders WHERE total > (SELECT max(balance) - 1000 FROM shop.customers) ORDER BY id
+SELECT id, total FROM shop.orders WHERE id < 4 UNION ALL SELECT id, balance FROM shop.customers WHERE id < 4 ORDER BY 1, 2
+SELECT c.vip, extract(year FROM o.placed AT TIME ZONE 'UTC'), sum(o.total * (1 - 0.05)) FROM shop.customers c JOIN shop.orders o ON o.customer_id = c.id GROUP BY 1, 2 ORDER BY 1, 2
+SELECT i.flag, c.vip, count(*), sum(i.price) FROM lake.lineitem i JOIN shop.orders o ON o.id = i.order_id JOIN shop.customers c ON c.id = o.customer_id GROUP BY 1, 2 ORDER BY 1, 2
+SELECT count(*), min(d), max(d), count(DISTINCT ts), min(tz) FROM shop.odd
+SELECT id, i2 + 0, f8 > 0.05, bounded * 2, share + 1, "Mixed Case" || 'x' FROM shop.odd WHERE id > 1 ORDER BY id
+SELECT id, extract(year FROM d) FROM shop.odd WHERE id = 2

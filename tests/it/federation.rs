@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::fixture::{Fixture, environment, fixture, psql};
 
-fn narrows(fixture: &Fixture) -> url::Url {
+pub fn narrows(fixture: &Fixture) -> url::Url {
     let mut url = url::Url::parse("postgres://localhost").expect("a URL");
     url.set_host(Some(&fixture.address.ip().to_string()))
         .expect("an address");
@@ -20,7 +20,7 @@ fn narrows(fixture: &Fixture) -> url::Url {
     url
 }
 
-fn with_fixture(test: impl FnOnce(&Fixture)) {
+pub fn with_fixture(test: impl FnOnce(&Fixture)) {
     let Some(environment) = environment() else {
         return;
     };

@@ -14,6 +14,7 @@ mod clients;
 mod federation;
 mod fixture;
 mod promises;
+mod random;
 mod relay;
 mod sources;
 mod tidy;

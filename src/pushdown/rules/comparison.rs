@@ -1,11 +1,15 @@
-//! `=`, `<>`, `<`, `<=`, `>`, `>=`, BETWEEN, IS [NOT] DISTINCT FROM.
+//! `=`, `<>`, `<`, `<=`, `>`, `>=`, BETWEEN, IS [NOT] DISTINCT FROM. Ranges of
+//! text are asked for in the order that the engine has, by bytes.
 
 use datafusion::logical_expr::expr::Between;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
-use super::operand::{Class, Operand, operand};
+use super::cast::without_widening;
+use super::{Scope, kind_of, value};
 use crate::pushdown::outcome::{Outcome, Reason};
-use crate::sources::postgres::{Collation, PostgresTable};
+use crate::pushdown::value::{Class, Form, Value};
+use crate::sources::postgres::Collation;
+use crate::types::PgType;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -13,7 +17,7 @@ pub(super) enum Kind {
     Order,
 }
 
-pub(super) fn comparison(table: &PostgresTable, binary: &BinaryExpr) -> Outcome<String> {
+pub(super) fn comparison(scope: Scope<'_>, binary: &BinaryExpr) -> Outcome<Value> {
     let (symbol, kind) = match binary.op {
         Operator::Eq => ("=", Kind::Equality),
         Operator::NotEq => ("<>", Kind::Equality),
@@ -23,81 +27,112 @@ pub(super) fn comparison(table: &PostgresTable, binary: &BinaryExpr) -> Outcome<
         Operator::LtEq => ("<=", Kind::Order),
         Operator::Gt => (">", Kind::Order),
         Operator::GtEq => (">=", Kind::Order),
-        other => {
-            return Outcome::Kept(Reason::Expression {
-                kind: format!("operator {other}"),
-            });
-        }
+        _ => return Err(kind_of(&Expr::BinaryExpr(binary.clone()))),
     };
-    match sides(table, &binary.left, &binary.right, kind) {
-        Outcome::Pushed((left, right)) => Outcome::Pushed(format!("({left} {symbol} {right})")),
-        Outcome::Kept(reason) => Outcome::Kept(reason),
+    let left = value(scope, without_widening(scope, &binary.left))?;
+    let right = value(scope, without_widening(scope, &binary.right))?;
+    compare(&left, symbol, &right, kind)
+}
+
+pub(super) fn between(scope: Scope<'_>, between: &Between) -> Outcome<Value> {
+    let tested = value(scope, without_widening(scope, &between.expr))?;
+    let low = value(scope, without_widening(scope, &between.low))?;
+    let high = value(scope, without_widening(scope, &between.high))?;
+    let (above, below, word) = match between.negated {
+        false => (">=", "<=", "AND"),
+        true => ("<", ">", "OR"),
+    };
+    let low = compare(&tested, above, &low, Kind::Order)?;
+    let high = compare(&tested, below, &high, Kind::Order)?;
+    Ok(Value::condition(format!(
+        "({} {word} {})",
+        low.sql, high.sql
+    )))
+}
+
+/// The condition of an equijoin.
+pub(in crate::pushdown) fn equality(
+    left: (Scope<'_>, &Expr),
+    symbol: &str,
+    right: (Scope<'_>, &Expr),
+) -> Outcome<(Value, Value, String)> {
+    let left = value(left.0, without_widening(left.0, left.1))?;
+    let right = value(right.0, without_widening(right.0, right.1))?;
+    let condition = compare(&left, symbol, &right, Kind::Equality)?.sql;
+    Ok((left, right, condition))
+}
+
+fn compare(left: &Value, symbol: &str, right: &Value, kind: Kind) -> Outcome<Value> {
+    let order = comparable(left, right, kind)?;
+    let (a, b) = (beside(left, right), beside(right, left));
+    Ok(Value::condition(format!("({a}{order} {symbol} {b})")))
+}
+
+/// A literal takes the type of what it is compared with.
+pub(super) fn beside<'a>(value: &'a Value, other: &Value) -> &'a str {
+    match &value.bare {
+        Some(bare) if other.form != Form::Literal && !other.is(Class::Float) => bare,
+        _ => &value.sql,
     }
 }
 
-pub(super) fn between(table: &PostgresTable, between: &Between) -> Outcome<String> {
-    let low = sides(table, &between.expr, &between.low, Kind::Order);
-    let high = sides(table, &between.expr, &between.high, Kind::Order);
-    match (low, high) {
-        (Outcome::Pushed((expr, low)), Outcome::Pushed((_, high))) => {
-            let not = if between.negated { "NOT " } else { "" };
-            Outcome::Pushed(format!("({expr} {not}BETWEEN {low} AND {high})"))
-        }
-        (Outcome::Kept(reason), _) | (_, Outcome::Kept(reason)) => Outcome::Kept(reason),
-    }
-}
-
-fn sides(
-    table: &PostgresTable,
-    left: &Expr,
-    right: &Expr,
-    kind: Kind,
-) -> Outcome<(String, String)> {
-    let left = match operand(table, left) {
-        Outcome::Pushed(operand) => operand,
-        Outcome::Kept(reason) => return Outcome::Kept(reason),
-    };
-    let right = match operand(table, right) {
-        Outcome::Pushed(operand) => operand,
-        Outcome::Kept(reason) => return Outcome::Kept(reason),
-    };
-    match comparable(&left, &right, kind) {
-        Some(reason) => Outcome::Kept(reason),
-        None => Outcome::Pushed((left.sql, right.sql)),
-    }
-}
-
-/// Why two operands do not compare there as they compare here.
-pub(super) fn comparable(left: &Operand, right: &Operand, kind: Kind) -> Option<Reason> {
-    if let (Some(a), Some(b)) = (left.class, right.class)
+/// Do two values compare there as they compare here, and under which collation?
+pub(super) fn comparable(left: &Value, right: &Value, kind: Kind) -> Outcome<&'static str> {
+    let (a, b) = (left.class()?, right.class()?);
+    if let (Some(a), Some(b)) = (a, b)
         && a != b
     {
-        return Some(Reason::Expression {
+        return Err(Reason::Expression {
             kind: format!("comparison of {a:?} with {b:?}"),
         });
     }
-    if left.class.or(right.class) != Some(Class::Text) {
-        return None;
+    match a.or(b) {
+        Some(Class::Float) if left.form == Form::Literal || right.form == Form::Literal => Ok(""),
+        Some(Class::Float) => Err(Reason::Float),
+        Some(Class::Interval) => Err(Reason::Type {
+            name: "interval".into(),
+        }),
+        Some(Class::Text) if padding_counts(left, right) || padding_counts(right, left) => {
+            Err(Reason::Literal {
+                why: "ends with spaces, which char(n) ignores".into(),
+            })
+        }
+        Some(Class::Text) => text_collation([left, right], kind),
+        _ => Ok(""),
     }
-    let collations = [&left.collation, &right.collation];
-    for collation in collations.into_iter().flatten() {
+}
+
+/// A literal beside char(n) would be of that type there, which the text that the
+/// engine compares may not have been.
+fn padding_counts(padded: &Value, literal: &Value) -> bool {
+    let spaces = |bare: &String| bare.ends_with(" '");
+    padded.pg_type.oid == PgType::BPCHAR.oid && literal.bare.as_ref().is_some_and(spaces)
+}
+
+/// What makes texts compare by their bytes.
+fn text_collation(sides: [&Value; 2], kind: Kind) -> Outcome<&'static str> {
+    let collations = || sides.iter().filter_map(|side| side.collation.as_ref());
+    let mut order = "";
+    for collation in collations() {
         match (collation, kind) {
             (Collation::Nondeterministic(name), _) => {
-                return Some(Reason::NondeterministicCollation {
+                return Err(Reason::NondeterministicCollation {
                     collation: name.clone(),
                 });
             }
-            (Collation::Deterministic(name), Kind::Order) => {
-                return Some(Reason::TextRange {
+            (Collation::OtherEncoding(name), Kind::Order) => {
+                return Err(Reason::TextRange {
                     collation: name.clone(),
                 });
             }
-            (Collation::Deterministic(_), Kind::Equality) | (Collation::C | Collation::None, _) => {
-            }
+            (Collation::Deterministic(_), Kind::Order) => order = " COLLATE \"C\"",
+            _ => {}
         }
     }
-    match collations {
-        [Some(a), Some(b)] if a != b => Some(Reason::MixedCollations),
-        _ => None,
+    let mut all = collations();
+    match (kind, all.next(), all.next()) {
+        (Kind::Equality, Some(a), Some(b)) if a != b => Err(Reason::MixedCollations),
+        (Kind::Order, None, _) => Ok(" COLLATE \"C\""),
+        _ => Ok(order),
     }
 }

@@ -1,29 +1,14 @@
-//! IS NULL and IS NOT NULL: of columns of every type, and of conditions.
+//! IS NULL and IS NOT NULL, of values of every type. A composite of NULLs IS
+//! NULL without being NULL; its text form, which is what is sent, is not.
 
 use datafusion::logical_expr::Expr;
 
-use super::predicate;
-use crate::names::always_quoted;
+use super::{Scope, value};
 use crate::pushdown::outcome::Outcome;
-use crate::sources::Representation;
-use crate::sources::postgres::PostgresTable;
+use crate::pushdown::value::Value;
 
-pub(super) fn null_test(table: &PostgresTable, inner: &Expr, test: &str) -> Outcome<String> {
-    if let Expr::Column(column) = inner
-        && let Some(at) = table
-            .columns()
-            .iter()
-            .position(|known| known.name == column.name)
-    {
-        // A composite of NULLs IS NULL without being NULL; its text form is not.
-        let form = match &table.columns()[at].representation {
-            Representation::Native => always_quoted(&column.name),
-            Representation::Text { .. } => table.plain_item(at),
-        };
-        return Outcome::Pushed(format!("({form} {test})"));
-    }
-    match predicate(table, inner) {
-        Outcome::Pushed(sql) => Outcome::Pushed(format!("({sql} {test})")),
-        Outcome::Kept(reason) => Outcome::Kept(reason),
-    }
+pub(super) fn null_test(scope: Scope<'_>, inner: &Expr, test: &str) -> Outcome<Value> {
+    let inner = value(scope, inner)?;
+    let tested = inner.as_plain().unwrap_or(inner);
+    Ok(Value::condition(format!("({} {test})", tested.sql)))
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Constraint, Constraints, Statistics};
 use datafusion::error::Result as EngineResult;
@@ -85,8 +85,11 @@ pub enum Collation {
     None,
     /// By bytes, which in UTF-8 is by code point: C, POSIX and their like.
     C,
-    /// Equal only if the bytes are; ordered by a locale.
+    /// Equal only if the bytes are; ordered by a locale. The database is in
+    /// UTF-8, so that COLLATE "C" orders by code point.
     Deterministic(String),
+    /// The same in a database of another encoding: even "C" orders otherwise.
+    OtherEncoding(String),
     /// Different bytes may be equal.
     Nondeterministic(String),
 }
@@ -151,18 +154,14 @@ impl PostgresTable {
         self.kind
     }
 
+    /// As scans return column `index`, which exists.
+    pub fn field(&self, index: usize) -> &Field {
+        self.schema.field(index)
+    }
+
     /// In the order of the schema's fields.
     pub fn columns(&self) -> &[RemoteColumn] {
         &self.columns
-    }
-
-    /// The SQL that yields column `index` as its field carries it; empty if there
-    /// is no such column.
-    pub fn select_item(&self, index: usize) -> String {
-        self.columns
-            .get(index)
-            .map(|column| column.value_sql(None))
-            .unwrap_or_default()
     }
 
     /// The same table, whose scans return these columns as the source sends them.
@@ -183,15 +182,16 @@ impl PostgresTable {
         table
     }
 
-    /// The SQL of column `index` as expressions compute with it.
-    pub fn plain_item(&self, index: usize) -> String {
+    /// The SQL of column `index` as expressions compute with it, qualified by
+    /// `alias`, which needs no quotes.
+    pub fn qualified_plain_item(&self, alias: &str, index: usize) -> String {
         self.columns
             .get(index)
-            .map(|column| column.plain_sql(&always_quoted(&column.name)))
+            .map(|column| column.plain_sql(&format!("{alias}.{}", always_quoted(&column.name))))
             .unwrap_or_default()
     }
 
-    /// The same with the column qualified by `alias`, which is quoted here.
+    /// The same as its field carries it; empty if there is no such column.
     pub fn qualified_select_item(&self, alias: &str, index: usize) -> String {
         self.columns
             .get(index)
@@ -211,32 +211,41 @@ impl PostgresTable {
         }
     }
 
-    /// The parts of a fragment that reads these columns, where the filters hold.
-    /// `rows` is how many that will be.
+    /// The parts of a fragment that reads the table under `alias`, where the
+    /// filters hold; `columns` are those that its output is, and `rows` how many.
     pub fn fragment(
         &self,
-        projection: &[usize],
+        alias: &str,
+        select_list: String,
+        columns: &[Option<usize>],
         filters: Vec<String>,
         rows: Option<u64>,
     ) -> SingleTable {
-        let items: Vec<String> = projection.iter().map(|&i| self.select_item(i)).collect();
         let wanted = match (rows, self.rows) {
             (Some(rows), Some(all)) if all > 0 => rows as f64 / all as f64,
             _ if filters.is_empty() => 1.0,
             _ => 0.0,
         };
+        let key_column = |at: &Option<usize>| self.columns.get((*at)?)?.key_column(alias);
         SingleTable {
-            select_list: items.join(", "),
-            table: self.remote.to_sql(),
+            select_list,
+            table: format!("{} AS {alias}", self.remote.to_sql()),
             filters,
             blocks: self.blocks,
             wanted,
             rows: self.rows,
-            keys: projection
-                .iter()
-                .map(|&at| self.columns.get(at).and_then(RemoteColumn::key_column))
-                .collect(),
+            keys: columns.iter().map(key_column).collect(),
         }
+    }
+
+    /// The columns of the primary key, 0-based.
+    pub fn key(&self) -> Option<&[usize]> {
+        self.constraints
+            .iter()
+            .find_map(|constraint| match constraint {
+                Constraint::PrimaryKey(key) => Some(key.as_slice()),
+                Constraint::Unique(_) => None,
+            })
     }
 
     /// Is the column alone the primary key?
@@ -263,11 +272,12 @@ impl PostgresTable {
 
 impl RemoteColumn {
     /// `None` if an equal value here may be another one there.
-    fn key_column(&self) -> Option<KeyColumn> {
+    fn key_column(&self, alias: &str) -> Option<KeyColumn> {
         let same = self.representation == Representation::Native
+            && self.delivery == Delivery::Plain
             && !matches!(self.collation, Collation::Nondeterministic(_));
         same.then(|| KeyColumn {
-            name: always_quoted(&self.name),
+            name: format!("{alias}.{}", always_quoted(&self.name)),
             oid: self.pg_type.oid,
         })
     }
@@ -276,7 +286,7 @@ impl RemoteColumn {
     fn value_sql(&self, alias: Option<&str>) -> String {
         let name = always_quoted(&self.name);
         let column = match alias {
-            Some(alias) => format!("{}.{name}", always_quoted(alias)),
+            Some(alias) => format!("{alias}.{name}"),
             None => name,
         };
         match (self.delivery, &self.sent) {
@@ -316,6 +326,9 @@ impl RemoteColumn {
     }
 }
 
+/// The table's name in its own scans.
+const ALIAS: &str = "t0";
+
 #[async_trait]
 impl TableProvider for PostgresTable {
     fn schema(&self) -> SchemaRef {
@@ -353,7 +366,12 @@ impl TableProvider for PostgresTable {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let all: Vec<usize> = (0..self.columns.len()).collect();
         let projection = projection.unwrap_or(&all);
-        let table = self.fragment(projection, Vec::new(), self.rows);
+        let items: Vec<String> = projection
+            .iter()
+            .map(|&at| self.qualified_select_item(ALIAS, at))
+            .collect();
+        let columns: Vec<_> = projection.iter().copied().map(Some).collect();
+        let table = self.fragment(ALIAS, items.join(", "), &columns, Vec::new(), self.rows);
         let mut sql = table.sql("", &[]);
         if let Some(limit) = limit {
             sql.push_str(&format!(" LIMIT {limit}"));

@@ -267,6 +267,7 @@ fn collation(row: Option<CollationRow>) -> Collation {
     let locale = row.locale.as_deref().unwrap_or_default();
     match row.provider.as_str() {
         _ if !row.deterministic => Collation::Nondeterministic(row.name),
+        _ if !row.utf8 => Collation::OtherEncoding(row.name),
         "c" if matches!(locale, "C" | "POSIX") => Collation::C,
         // The built-in provider (Postgres 17) orders all its locales by code point.
         "b" => Collation::C,

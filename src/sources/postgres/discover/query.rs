@@ -56,6 +56,8 @@ pub(super) struct ColumnRow {
 pub(super) struct CollationRow {
     pub name: String,
     pub deterministic: bool,
+    /// Of the database.
+    pub utf8: bool,
     /// pg_collation.collprovider, the database's for the default collation.
     pub provider: String,
     pub locale: Option<String>,
@@ -128,7 +130,8 @@ bases AS (
 ),
 database AS (
   SELECT coalesce(d.line->>'datlocprovider', 'c') AS provider,
-         coalesce(d.line->>'datlocale', d.line->>'daticulocale', d.line->>'datcollate') AS locale
+         coalesce(d.line->>'datlocale', d.line->>'daticulocale', d.line->>'datcollate') AS locale,
+         d.line->>'encoding' = '6' AS utf8
   FROM (SELECT to_jsonb(d) AS line FROM pg_catalog.pg_database d
         WHERE d.datname = current_database()) d
 ),
@@ -136,6 +139,7 @@ collations AS (
   SELECT c.oid, json_build_object(
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.collname),
     'deterministic', c.collisdeterministic,
+    'utf8', database.utf8,
     'provider', CASE c.collprovider WHEN 'd' THEN database.provider ELSE c.collprovider::text END,
     'locale', CASE c.collprovider WHEN 'd' THEN database.locale
       ELSE coalesce(to_jsonb(c)->>'colllocale', to_jsonb(c)->>'colliculocale',
