@@ -19,6 +19,23 @@ use crate::sources::postgres::order_key;
 
 use origin::{Carried, Origin, is_in, of_expr, of_output};
 
+/// Functions of text that Postgres has for ranges, bits or tsvector as well, with
+/// other answers than of their text, or that compare.
+const OF_TEXT: &[&str] = &[
+    "lower",
+    "upper",
+    "length",
+    "octet_length",
+    "bit_length",
+    "substring",
+    "substr",
+    "overlay",
+    "position",
+    "strpos",
+    "greatest",
+    "least",
+];
+
 #[derive(Debug)]
 pub struct Compared;
 
@@ -140,6 +157,23 @@ fn comparison(expr: Expr, plan: &LogicalPlan) -> Result<Transformed<Expr>> {
         Expr::InSubquery(list) => {
             if let Some(origin) = of_expr(&list.expr, plan) {
                 must_be_equal_by_text(&origin)?;
+            }
+        }
+        // NULL in every field is NULL too: section 9.2 of the Postgres manual
+        Expr::IsNull(inner) | Expr::IsNotNull(inner) => match of_expr(inner, plan) {
+            Some(origin) if origin.sent.is_composite() => {
+                return Err(refused("tested for NULL here", &origin));
+            }
+            _ => {}
+        },
+        Expr::ScalarFunction(call) if OF_TEXT.contains(&call.func.name()) => {
+            for arg in &call.args {
+                if let Some(origin) = of_expr(arg, plan)
+                    && origin.carried == Carried::AsText
+                {
+                    let what = format!("given to {} here", call.func.name());
+                    return Err(refused(&what, &origin));
+                }
             }
         }
         Expr::AggregateFunction(call) => {

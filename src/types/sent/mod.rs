@@ -170,6 +170,10 @@ impl Sent {
         }
     }
 
+    pub fn is_composite(&self) -> bool {
+        self.own.get(&self.pg_type.oid) == Some(&OwnType::Composite)
+    }
+
     /// A value as the binary format has it.
     pub fn binary<'a>(&self, value: &'a [u8]) -> Result<&'a [u8], Unwritable> {
         match self.form {
