@@ -68,6 +68,40 @@ fn a_key_moves_one_row() {
     });
 }
 
+#[test]
+fn the_keys_of_a_lake_table_travel() {
+    with_fixture(|fixture| {
+        let sql = "SELECT count(*), sum(o.total) FROM shop.orders o \
+                   JOIN (SELECT DISTINCT order_id FROM lake.lineitem \
+                         WHERE price < 20 AND part_id <> 2) i ON i.order_id = o.id";
+        let server = narrows(fixture);
+        assert_eq!(
+            psql(&server, &["-Atq", "-c", sql]),
+            psql(&fixture.oracle.url, &["-Atq", "-c", sql])
+        );
+        let plan = psql(&server, &["-Atq", "-c", &format!("EXPLAIN ANALYZE {sql}")]);
+        let line = |text: &str| {
+            let found = plan.lines().find(|line| line.contains(text));
+            found.unwrap_or_else(|| panic!("{plan}")).to_string()
+        };
+        // prices below 20 are those of lines 0 to 5
+        assert!(line("Fragment on shop").contains("rows=5 "), "{plan}");
+        let read = line("Read: ");
+        assert!(read.contains("connections=1 snapshot=own keys=5"), "{plan}");
+        let off = psql(
+            &server,
+            &[
+                "-Atq",
+                "-c",
+                "SET narrows.join_keys_wait = 0",
+                "-c",
+                &format!("EXPLAIN ANALYZE {sql}"),
+            ],
+        );
+        assert!(off.contains("rows=200 "), "{off}");
+    });
+}
+
 /// Statements of this server that run on the source now.
 fn running_on_source(fixture: &Fixture) -> usize {
     let text = psql(

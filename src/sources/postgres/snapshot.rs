@@ -30,6 +30,11 @@ const ONE_STATEMENT: &str = "BEGIN READ ONLY";
 const ONE_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
     SET LOCAL cursor_tuple_fraction = 1";
 
+/// Snapshots are named by numbers that small servers soon have in common: where a
+/// balancer leads to several, one of another server could be imported by its name.
+const WHICH: &str = "pg_catalog.concat(pg_catalog.pg_postmaster_start_time(), ' ', \
+    pg_catalog.pg_current_snapshot())";
+
 /// What one statement reads from one source.
 #[derive(Debug)]
 pub(super) struct SourceRead {
@@ -79,12 +84,19 @@ pub(super) struct Anchor {
     /// Taken at the end.
     loan: Option<Loan>,
     /// `None` where others cannot have it.
-    snapshot: Option<String>,
+    snapshot: Option<Exported>,
     sharers: AtomicUsize,
     /// Statements whose rows have not all been read.
     unanswered: AtomicUsize,
     cursors: AtomicU64,
     turn: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Exported {
+    name: String,
+    /// What `WHICH` says in it.
+    which: String,
 }
 
 /// A stream's connection.
@@ -183,11 +195,14 @@ impl SourceRead {
         let place = self.source.pool().permit_now()?;
         let imported = async {
             let loan = self.source.pool().lend(place).await?;
-            let snapshot = postgres_protocol::escape::escape_literal(snapshot);
-            let sql = format!("{ONE_SNAPSHOT}; SET TRANSACTION SNAPSHOT {snapshot}");
-            let begun = loan.client()?.batch_execute(&sql).await;
-            begun.map_err(|error| from_postgres(self.source.source_name(), error))?;
-            Ok::<_, Error>(loan)
+            let name = postgres_protocol::escape::escape_literal(&snapshot.name);
+            let sql = format!("{ONE_SNAPSHOT}; SET TRANSACTION SNAPSHOT {name}; SELECT {WHICH}");
+            let answer = loan.client()?.simple_query(&sql).await;
+            let answer = answer.map_err(|error| from_postgres(self.source.source_name(), error))?;
+            match cells(&answer)[..] {
+                [which] if which == snapshot.which => Ok(loan),
+                _ => Err(Error::internal("a snapshot of that name is another one")),
+            }
         };
         match imported.await {
             Ok(loan) => Some(loan),
@@ -217,12 +232,15 @@ impl Anchor {
     async fn open(source: &PostgresSource, loan: Loan) -> Result<Anchor> {
         let client = loan.client()?;
         let theirs = |error| from_postgres(source.source_name(), error);
-        let export = format!("{ONE_SNAPSHOT}; SELECT pg_catalog.pg_export_snapshot()");
+        let export = format!("{ONE_SNAPSHOT}; SELECT pg_catalog.pg_export_snapshot(), {WHICH}");
         let snapshot = match client.simple_query(&export).await {
-            Ok(answer) => answer.iter().find_map(|message| match message {
-                SimpleQueryMessage::Row(row) => row.get(0).map(String::from),
+            Ok(answer) => match cells(&answer)[..] {
+                [name, which] => Some(Exported {
+                    name: name.into(),
+                    which: which.into(),
+                }),
                 _ => None,
-            }),
+            },
             Err(error) if error.as_db_error().is_some() && !client.is_closed() => {
                 // without export (a right that is missing, a server that cannot) all
                 // is read over this connection
@@ -267,6 +285,18 @@ impl Anchor {
 
     pub fn answered(&self) {
         self.unanswered.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Those of the only row.
+fn cells(answer: &[SimpleQueryMessage]) -> Vec<&str> {
+    let row = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    match row {
+        Some(row) => (0..row.len()).filter_map(|at| row.get(at)).collect(),
+        None => Vec::new(),
     }
 }
 
