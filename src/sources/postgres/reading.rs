@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::copy::{self, Piece, Wanted};
 use super::cursor::CursorRows;
 use super::metrics::ScanMetrics;
-use super::snapshot::{Anchor, Held, SourceRead, Turn};
+use super::snapshot::{Anchor, Held, SourceRead};
 use super::work::Work;
 use crate::error::{Error, Result};
 use crate::names::SourceName;
@@ -36,10 +36,11 @@ pub(super) fn rows(
     planning: impl Future<Output = Result<VecDeque<Piece>>> + Send + 'static,
 ) -> impl Stream<Item = Result<RecordBatch, DataFusionError>> + Send {
     let start = async move {
-        let held = reading.start(planning).await?;
+        let (held, first) = reading.start(planning).await?.unzip();
         Ok::<_, DataFusionError>(Running {
             current: None,
             held,
+            first: first.flatten(),
             reading,
         })
     };
@@ -58,17 +59,22 @@ impl Reading {
     async fn start(
         &self,
         planning: impl Future<Output = Result<VecDeque<Piece>>> + Send + 'static,
-    ) -> Result<Option<Held>> {
+    ) -> Result<Option<(Held, Option<Piece>)>> {
         let _waiting = self.metrics.wait.timer();
         let (work, read) = (self.work.clone(), self.read.clone());
         // A stream that is not polled must not hold up the statement's others.
         let connecting = tokio::spawn(async move {
             work.plan(planning).await?;
-            let turn = work.claim();
-            match work.is_done() {
-                false => read.connect(turn).await,
-                true => {
-                    if turn == Turn::First {
+            match work.claim() {
+                Some(turn) => {
+                    let held = read.connect(turn).await?;
+                    if held.is_none() {
+                        work.leave();
+                    }
+                    Ok::<_, Error>(held.map(|held| (held, work.begin())))
+                }
+                None => {
+                    if work.is_void() {
                         read.skip().await;
                     }
                     Ok(None)
@@ -78,7 +84,7 @@ impl Reading {
         let held = AbortOnDropHandle::new(connecting)
             .await
             .map_err(|error| Error::internal(format!("a connect ended early: {error}")))??;
-        match &held {
+        match held.as_ref().map(|(held, _)| held) {
             Some(Held::Own(..)) => self.metrics.connections.add(1),
             Some(Held::Imported(_) | Held::Whole(_)) => {
                 self.metrics.connections.add(1);
@@ -98,6 +104,8 @@ impl Reading {
 struct Running {
     current: Option<Current>,
     held: Option<Held>,
+    /// Taken with the connection.
+    first: Option<Piece>,
     reading: Reading,
 }
 
@@ -125,7 +133,8 @@ impl Running {
             if self.held.is_none() {
                 return Ok(None);
             }
-            match self.reading.work.next() {
+            let piece = self.first.take();
+            match piece.or_else(|| self.reading.work.next()) {
                 Some(piece) => self.current = Some(self.open(piece).await?),
                 None => {
                     self.reading.metrics.baseline.done();

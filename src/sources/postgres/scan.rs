@@ -41,6 +41,7 @@ use super::reading::{self, Reading};
 use super::reads::{self, ReadOptions, StatementReads};
 use super::snapshot::SourceRead;
 use super::split::SingleTable;
+use super::stats::with_rows;
 use futures::Stream;
 
 use tokio::time::{Instant, timeout_at};
@@ -364,8 +365,15 @@ impl ExecutionPlan for PostgresScan {
     fn statistics_from_inputs(
         &self,
         _inputs: &[Arc<Statistics>],
-        _args: &StatisticsArgs,
+        args: &StatisticsArgs,
     ) -> EngineResult<Arc<Statistics>> {
-        Ok(self.statistics.clone())
+        let rows = self.statistics.num_rows.get_value();
+        match (args.partition(), rows) {
+            (Some(_), Some(rows)) if self.streams() > 1 => {
+                let part = rows.div_ceil(self.streams());
+                Ok(Arc::new(with_rows((*self.statistics).clone(), part)))
+            }
+            _ => Ok(self.statistics.clone()),
+        }
     }
 }

@@ -141,24 +141,44 @@ impl SourceRead {
             let loan = self.source.pool().lend(place).await?;
             return Ok(Some(Held::Own(loan, Some(ONE_STATEMENT))));
         }
-        let anchor = {
+        match turn {
+            Turn::First => self.connect_first().await.map(Some),
+            Turn::Further => self.connect_further().await,
+        }
+    }
+
+    async fn connect_first(&self) -> Result<Held> {
+        let sharer = {
             let mut state = self.state.lock().await;
             let anchor = self.anchor(&mut state).await?;
-            if turn == Turn::First && state.start_one() {
+            if state.start_one() {
                 state.anchor = AnchorState::Kept(Arc::downgrade(&anchor));
                 if anchor.sharers.load(Ordering::Acquire) == 0 {
-                    return Ok(Some(Held::Whole(anchor)));
+                    return Ok(Held::Whole(anchor));
                 }
             }
-            anchor
+            // from now on, or another could take the anchor whole meanwhile
+            Sharer::new(anchor)
         };
-        if let Some(loan) = self.import(&anchor).await {
-            return Ok(Some(Held::Imported(loan)));
-        }
-        Ok(match turn {
-            Turn::First => Some(Held::Shared(Sharer::new(anchor))),
-            Turn::Further => None,
+        Ok(match self.import(&sharer.0).await {
+            Some(loan) => Held::Imported(loan),
+            None => Held::Shared(sharer),
         })
+    }
+
+    async fn connect_further(&self) -> Result<Option<Held>> {
+        let anchor = {
+            let mut state = self.state.lock().await;
+            match &state.anchor {
+                // those that read need no help any more
+                AnchorState::Kept(anchor) => match anchor.upgrade() {
+                    Some(anchor) => anchor,
+                    None => return Ok(None),
+                },
+                _ => self.anchor(&mut state).await?,
+            }
+        };
+        Ok(self.import(&anchor).await.map(Held::Imported))
     }
 
     /// A fragment that has nothing to read will not ask for a connection.

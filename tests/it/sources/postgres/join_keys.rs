@@ -57,6 +57,8 @@ struct Ran {
     rows: String,
     moved: usize,
     keys: usize,
+    connections: usize,
+    turns: usize,
 }
 
 async fn ran(context: &SessionContext, sql: &str, options: &ReadOptions) -> Ran {
@@ -71,6 +73,8 @@ async fn ran(context: &SessionContext, sql: &str, options: &ReadOptions) -> Ran 
         rows: pretty_format_batches(&rows).expect("printable").to_string(),
         moved: moved(&plan),
         keys: total(&plan, counted::KEYS),
+        connections: total(&plan, counted::CONNECTIONS),
+        turns: total(&plan, counted::TURNS),
     }
 }
 
@@ -222,6 +226,8 @@ async fn a_scan_that_waits_for_keys_holds_no_connection() {
     let sql = "SELECT count(*), sum(length(pad)) FROM big JOIN small ON big.id = small.id";
     let ran = check(&context, sql).await;
     assert_eq!((ran.moved, ran.keys), (100, 50));
+    // nobody asks for a connection that has nothing to read
+    assert_eq!(ran.connections + ran.turns, 2);
     // a filter that never comes is not waited for without end
     let impatient = ReadOptions {
         join_keys_wait: Some(Duration::from_millis(1)),
