@@ -321,7 +321,10 @@ impl Dice {
             1 => format!("({a} - {b})"),
             2 => format!("({a} * {})", 1 + self.below(8)),
             3 => format!("coalesce({a}, {b})"),
-            4 => format!("CASE WHEN {} THEN {a} ELSE {b} END", self.simple(tables)),
+            4 => format!(
+                "CASE WHEN {} THEN {a} ELSE {a} + 1 END",
+                self.simple(tables)
+            ),
             5 => format!("abs({a})"),
             6 => format!("length({})", self.text(tables)),
             7 => format!("nullif({a}, {})", self.below(9)),
