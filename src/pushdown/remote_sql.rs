@@ -12,9 +12,10 @@ pub(super) fn select(select: &Select, items: &[String]) -> String {
     match &select.grouping {
         None => {}
         Some(grouping) if grouping.by.is_empty() => {
-            if !aggregates(select, grouping) {
-                sql.push_str(" GROUP BY ()");
-            }
+            sql.push_str(match aggregates(select, grouping) {
+                true => "",
+                false => " GROUP BY ()",
+            });
         }
         Some(grouping) => {
             sql.push_str(" GROUP BY ");

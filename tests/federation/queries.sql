@@ -28,13 +28,13 @@ SELECT id, name FROM shop.customers WHERE name LIKE '%o%' AND name NOT LIKE 'cus
 SELECT id FROM shop.customers WHERE name LIKE 'back\\slash \%\_' OR name LIKE 'c!u%' ESCAPE '!' OR name ILIKE 'ZO%' ORDER BY id
 SELECT id FROM shop.customers WHERE code LIKE 'c1%' ORDER BY id
 SELECT id, balance * 2 - id, id % 4, id / 3, -id, abs(balance), round(balance / 3, 4) FROM shop.customers WHERE id * 2 + 1 > 9 ORDER BY id
-SELECT id, CASE WHEN vip THEN balance ELSE 0 END, coalesce(balance, -1), nullif(id, 3), greatest(id, 7) FROM shop.customers ORDER BY id
+SELECT id, CASE WHEN vip THEN balance ELSE 0.00 END, coalesce(balance, -1.00), nullif(id, 3), greatest(id, 7) FROM shop.customers ORDER BY id
 SELECT id, length(name), substring(name, 2, 3), left(name, -2), right(name, 2), name || '!', replace(name, 'o', '0'), strpos(name, 'e'), reverse(name) FROM shop.customers ORDER BY id
 SELECT id, since + 10, since - date '2020-01-01', since + interval '1 month', extract(year FROM since), date_part('doy', since) FROM shop.customers ORDER BY id
 SELECT id, date_trunc('month', promised), extract(hour FROM promised), promised - timestamp '2024-01-01' FROM shop.orders WHERE promised > timestamp '2024-06-01' ORDER BY id
 SELECT id, prefs ->> 'n', prefs -> 'nested' ->> 2 FROM shop.customers WHERE prefs ->> 'n' = '7'
 SELECT state, count(*), sum(total), min(id), max(placed) FROM shop.orders GROUP BY state ORDER BY state
-SELECT boxes, count(DISTINCT customer_id), count(*) FILTER (WHERE total > 500), round(avg(total), 6), round(avg(boxes), 6) FROM shop.orders GROUP BY boxes HAVING count(*) > 10 ORDER BY boxes
+SELECT boxes, count(DISTINCT customer_id), count(*) FILTER (WHERE total > 500), (avg(total) * 7)::int, avg(boxes) > 1.5 FROM shop.orders GROUP BY boxes HAVING count(*) > 10 ORDER BY boxes
 SELECT code, count(*) FROM shop.customers GROUP BY code ORDER BY count(*) DESC, code COLLATE "C" LIMIT 4
 SELECT count(*), sum(id), sum(boxes), min(total), max(total), bool_and(boxes < 9), bool_or(boxes > 9), sum(weight) FROM shop.orders WHERE id < 0
 SELECT count(*) FROM (SELECT count(*) FROM shop.orders) s

@@ -102,6 +102,44 @@ fn the_keys_of_a_lake_table_travel() {
     });
 }
 
+#[test]
+fn what_is_of_one_source_is_one_fragment() {
+    with_fixture(|fixture| {
+        for sql in [
+            "SELECT c.vip, count(*), sum(o.total * 2) FROM shop.customers c JOIN shop.orders o ON o.customer_id = c.id WHERE o.boxes > 1 GROUP BY c.vip HAVING count(*) > 2 ORDER BY 2 DESC LIMIT 3",
+            "SELECT c.id FROM shop.customers c WHERE NOT EXISTS (SELECT 1 FROM shop.orders o WHERE o.customer_id = c.id AND o.total > 1900)",
+            "SELECT count(*) FROM shop.orders o WHERE o.total > (SELECT avg(i.total) FROM shop.orders i WHERE i.customer_id = o.customer_id)",
+            "SELECT id FROM shop.orders UNION ALL SELECT id FROM shop.customers",
+        ] {
+            let explain = format!("EXPLAIN {sql}");
+            let engine = "SET narrows.route = engine";
+            let plan = psql(&narrows(fixture), &["-Atq", "-c", engine, "-c", &explain]);
+            let fragments = plan.lines().filter(|line| line.contains("Fragment on"));
+            assert_eq!(fragments.count(), 1, "{plan}");
+            assert!(!plan.contains("Kept:"), "{plan}");
+        }
+    });
+}
+
+#[test]
+fn a_join_that_would_multiply_rows_stays_here() {
+    with_fixture(|fixture| {
+        let plan = psql(
+            &narrows(fixture),
+            &[
+                "-Atq",
+                "-c",
+                "SET narrows.route = engine",
+                "-c",
+                "EXPLAIN SELECT a.name, b.total FROM shop.customers a, shop.orders b",
+            ],
+        );
+        let fragments = plan.lines().filter(|line| line.contains("Fragment on"));
+        assert_eq!(fragments.count(), 2, "{plan}");
+        assert!(plan.contains("rows together"), "{plan}");
+    });
+}
+
 /// Statements of this server that run on the source now.
 fn running_on_source(fixture: &Fixture) -> usize {
     let text = psql(
