@@ -82,7 +82,8 @@ fn differing(fixture: &Fixture, settings: &str, format: &str) -> Vec<String> {
     let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     all.into_iter()
         .zip(expected.iter().zip(&here))
-        .filter(|(_, (expected, here))| expected != here)
+        // where Postgres refuses, the errors above tell
+        .filter(|(_, (expected, here))| !expected.is_empty() && expected != here)
         .map(|((_, name), (expected, here))| {
             format!("{name}\n  {}\n  {}", shown(expected), shown(here))
         })
@@ -144,7 +145,7 @@ fn what_the_engine_sorts_and_groups_is_as_postgres_sorts_and_groups_it() {
                 format!("SELECT {v} FROM kinds.every ORDER BY {v} DESC NULLS FIRST, id LIMIT 9"),
                 format!("SELECT id FROM kinds.every ORDER BY {v}, id"),
                 format!(
-                    "SELECT {v} FROM kinds.every WHERE id > 0 UNION ALL SELECT {v} FROM kinds.every WHERE id = 0 ORDER BY 1"
+                    "SELECT id, {v} FROM kinds.every WHERE id > 0 UNION ALL SELECT id, {v} FROM kinds.every WHERE id = 0 ORDER BY 2, 1"
                 ),
                 format!(
                     "SELECT e.{v} FROM kinds.every e JOIN kinds.every f ON e.id = f.id + 1 ORDER BY e.id"
