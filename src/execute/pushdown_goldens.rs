@@ -55,7 +55,8 @@ async fn pushed(sql: &str) -> String {
     config.options_mut().sql_parser.dialect = Dialect::PostgreSQL;
     let builder = SessionStateBuilder::new().with_config(config);
     let mut state = builder.with_default_features().build();
-    semantics::register(&mut state).expect("functions");
+    semantics::register_rules(&mut state);
+    semantics::register_functions(&mut state).expect("functions");
     let context = SessionContext::new_with_state(state);
     for table in tables() {
         let name = table.remote().relation.clone();

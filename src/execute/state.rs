@@ -35,8 +35,9 @@ pub(super) fn shared(config: &Config, catalog: &Arc<ArcSwap<Catalog>>) -> Result
         .with_runtime_env(runtime(&config.limits)?)
         .with_default_features()
         .build();
-    semantics::register(&mut state)?;
-    plan::register(&mut state);
+    semantics::register_rules(&mut state);
+    plan::register_rules(&mut state);
+    semantics::register_functions(&mut state)?;
     pg_catalog::register(&mut state, catalog)?;
     Ok(state)
 }

@@ -39,7 +39,7 @@ use crate::types::PgType;
 pub use parse::{Statement, parse};
 
 /// Adds the planner's own rules to the engine's state, around all others.
-pub fn register(state: &mut SessionState) {
+pub fn register_rules(state: &mut SessionState) {
     let mut rules = state.analyzer().rules.clone();
     rules.insert(0, Arc::new(compared::Compared));
     rules.push(Arc::new(unchanged::Unchanged));

@@ -55,8 +55,10 @@ pub fn typed_parameter(value: ScalarValue, pg_type: PgType) -> ScalarAndMetadata
     ScalarAndMetadata::new(value, metadata)
 }
 
-/// Adds the rules, planners and functions to the engine's state.
-pub fn register(state: &mut SessionState) -> Result<()> {
+/// Adds the rules and planners to the engine's state, which is built anew: before
+/// any function is added, because a build cannot tell a function of ours from the
+/// engine's own one that still has its alias (`avg` and `mean`).
+pub fn register_rules(state: &mut SessionState) {
     let mut rules = state.analyzer().rules.clone();
     rules.insert(0, Arc::new(analyze::PostgresTypes));
     rules.push(Arc::new(analyze::Unmarked));
@@ -66,6 +68,10 @@ pub fn register(state: &mut SessionState) -> Result<()> {
         .with_analyzer_rules(rules)
         .with_expr_planners(planners)
         .build();
+}
+
+/// Adds the functions.
+pub fn register_functions(state: &mut SessionState) -> Result<()> {
     for function in functions::named() {
         state.register_udf(Arc::new(ScalarUDF::from(function)))?;
     }

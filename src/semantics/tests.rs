@@ -36,7 +36,8 @@ fn state() -> SessionState {
             time_zone: ZONE.into(),
         }))
         .build();
-    super::register(&mut state).expect("registers");
+    super::register_rules(&mut state);
+    super::register_functions(&mut state).expect("registers");
     state
 }
 

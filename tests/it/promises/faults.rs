@@ -150,6 +150,8 @@ fn promise_34_an_answer_that_was_cut_short_is_never_a_success() {
                     continue;
                 }
                 let mut client = rig.client(route);
+                // the rows come, not what the source makes of them
+                client.query("SET narrows.pushdown = off");
                 cut(&rig, kind, skip, whole, how);
                 let messages = client.query(sql);
                 let what = format!("{route:?} {sql}: {} {skip} {how:?}", char::from(kind));
