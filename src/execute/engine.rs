@@ -9,7 +9,7 @@ use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::physical_plan::execute_stream;
 use datafusion::scalar::ScalarValue;
 
-use super::{Threads, explain, physical, state};
+use super::{Threads, explain, join_keys, physical, state};
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
 use crate::error::Result;
@@ -218,10 +218,11 @@ impl EngineSession {
         if mode == Mode::Off {
             options.join_keys_wait = None;
         }
+        let physical = match options.join_keys_wait {
+            Some(_) => join_keys::kept_for_sources(physical)?,
+            None => physical,
+        };
         let reads = StatementReads::of_plan(&physical, &pinned, options);
-        if reads.wants_keys() {
-            state::keep_join_keys(state.config_mut());
-        }
         state.config_mut().set_extension(Arc::new(reads));
         if !pinned.0.is_empty() {
             state.config_mut().set_extension(Arc::new(pinned));

@@ -4,6 +4,7 @@
 mod engine;
 mod explain;
 mod fragments;
+mod join_keys;
 mod physical;
 #[cfg(test)]
 mod pushdown_goldens;

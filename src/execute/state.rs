@@ -25,10 +25,6 @@ use crate::sources::postgres::ReadOptions;
 const BROADCAST_BYTES: usize = 100 << 20;
 const BROADCAST_ROWS: usize = 10_000_000;
 
-/// A join keeps so many keys of its build side as a list, for sources to read by.
-const JOIN_KEYS: usize = 300_000;
-const JOIN_KEY_BYTES: usize = 64 << 20;
-
 pub(super) fn shared(config: &Config, catalog: &Arc<ArcSwap<Catalog>>) -> Result<SessionState> {
     let mut state = SessionStateBuilder::new()
         .with_config(session_config())
@@ -58,13 +54,6 @@ pub(super) fn of_session(shared: &SessionState, vars: &SessionVars) -> SessionSt
     props.mark_start_execution(options);
     props.query_execution_start_time = Some(vars.transaction_start);
     state
-}
-
-/// For statements whose joins have a source on their probe side.
-pub(super) fn keep_join_keys(config: &mut SessionConfig) {
-    let optimizer = &mut config.options_mut().optimizer;
-    optimizer.hash_join_inlist_pushdown_max_distinct_values = JOIN_KEYS;
-    optimizer.hash_join_inlist_pushdown_max_size = JOIN_KEY_BYTES;
 }
 
 fn read_options(vars: &SessionVars) -> ReadOptions {

@@ -43,7 +43,6 @@ pub struct StatementReads {
     work: Mutex<HashMap<u64, Arc<Work>>>,
     /// The filters that joins fill once, before their other side is needed.
     join_filters: HashSet<u64>,
-    takes_keys: bool,
     options: ReadOptions,
 }
 
@@ -53,7 +52,6 @@ struct Found {
     fragments: usize,
     streams: usize,
     times: Times,
-    takes_keys: bool,
 }
 
 /// How often the plan may read a fragment.
@@ -73,7 +71,6 @@ impl StatementReads {
         let mut found = BTreeMap::new();
         let mut join_filters = HashSet::new();
         collect(plan, Times::Once, &mut found, &mut join_filters);
-        let takes_keys = found.values().any(|found: &Found| found.takes_keys);
         found.retain(|name, _| pinned.of(name).is_none());
         let places = Places::new(found.values().map(|found| &found.source));
         let sources = found.into_iter().map(|(name, found)| {
@@ -89,14 +86,8 @@ impl StatementReads {
             sources: sources.collect(),
             work: Mutex::default(),
             join_filters,
-            takes_keys,
             options,
         }
-    }
-
-    /// Does a scan wait for the keys of a join?
-    pub fn wants_keys(&self) -> bool {
-        self.options.join_keys_wait.is_some() && self.takes_keys
     }
 
     pub(super) fn source(&self, name: &SourceName) -> Option<Arc<SourceRead>> {
@@ -138,9 +129,7 @@ fn collect(
                 fragments: 0,
                 streams: 0,
                 times: Times::Once,
-                takes_keys: false,
             });
-        of_source.takes_keys |= scan.takes_keys();
         of_source.fragments += 1;
         of_source.streams += scan.streams();
         if times == Times::Unknown {

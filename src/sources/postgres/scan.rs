@@ -212,6 +212,12 @@ impl PostgresScan {
         Ok(passing)
     }
 
+    /// The ids of the filters that it takes from joins.
+    pub fn awaited_filters(&self) -> impl Iterator<Item = u64> {
+        let ids = self.filters.iter().map(|filter| filter.expression_id());
+        ids.flatten()
+    }
+
     /// Does it wait for the keys of joins?
     pub fn takes_keys(&self) -> bool {
         !self.filters.is_empty()
