@@ -203,7 +203,7 @@ impl Session {
             return Ok(None);
         };
         let source = &relay.relayed.source;
-        let there = self.statement(relay)?;
+        let there = self.find(relay)?;
         let written = arguments(&statement.text).and_then(|range| statement.text.get(range));
         let arguments = match written {
             Some(written) => format!("({})", self.read_arguments(written, source)?),
@@ -252,7 +252,10 @@ impl Session {
     /// The source reads the statement now: what is wrong with it is PREPARE's error.
     pub(in crate::session) async fn prepare_there(&mut self, relay: &RelayPrepared) -> Result<()> {
         self.attach(&relay.relayed).await?;
-        let statement = self.statement(relay)?;
+        let statement = match self.statement(relay)? {
+            Some(statement) => statement,
+            None => self.learn_alone(relay).await?,
+        };
         let Some(attached) = self.attached(&relay.relayed.source) else {
             return Ok(());
         };

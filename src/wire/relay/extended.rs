@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::names::SourceName;
 use crate::plan::Route;
 use crate::session::{Attached, Batch, Prepared, RelayPrepared, Relayed, Status};
+use crate::sources::postgres::relay::Statement;
 use crate::wire::connection::Connection;
 use crate::wire::frontend::{Bind, Target};
 use crate::wire::guard::Failure;
@@ -31,7 +32,7 @@ pub async fn parse(
         let text = relay.relayed.text.text();
         attached.lease()?.parse("", text, &relay.oids);
     } else {
-        let statement = connection.session.statement(relay)?;
+        let statement = statement(connection, relay).await?;
         let (attached, _) = parts(connection, &relay.relayed)?;
         attached.lease()?.prepare(&statement);
     }
@@ -49,7 +50,7 @@ pub async fn bind(
     let relay = relay_of(prepared)?;
     bind.check_text()?;
     attach(connection, &relay.relayed).await?;
-    let name = ready(connection, relay, &bind.statement)?;
+    let name = ready(connection, relay, &bind.statement).await?;
     let (attached, replies) = parts(connection, &relay.relayed)?;
     attached.lease()?.bind(&bind.portal, &name, &bind.rest);
     replies.push(BOUND, &relay.relayed);
@@ -68,7 +69,7 @@ pub async fn describe(
     attach(connection, &relay.relayed).await?;
     match target {
         Target::Statement(name) => {
-            let name = ready(connection, relay, name)?;
+            let name = ready(connection, relay, name).await?;
             let (attached, replies) = parts(connection, &relay.relayed)?;
             attached.lease()?.describe_statement(&name);
             replies.push(DESCRIBED, &relay.relayed);
@@ -184,9 +185,13 @@ async fn attach(connection: &mut Connection, relayed: &Arc<Relayed>) -> Result<(
 }
 
 /// The statement is known to the connection that it is used on now; its name there.
-fn ready(connection: &mut Connection, relay: &RelayPrepared, name: &str) -> Result<Arc<str>> {
+async fn ready(
+    connection: &mut Connection,
+    relay: &RelayPrepared,
+    name: &str,
+) -> Result<Arc<str>, Failure> {
     if !name.is_empty() {
-        let statement = connection.session.statement(relay)?;
+        let statement = statement(connection, relay).await?;
         let (attached, _) = parts(connection, &relay.relayed)?;
         attached.lease()?.ensure(&statement);
         return Ok(statement.name().into());
@@ -200,6 +205,25 @@ fn ready(connection: &mut Connection, relay: &RelayPrepared, name: &str) -> Resu
         replies.push_hidden(PARSED);
     }
     Ok("".into())
+}
+
+/// The statement as the source's connection may be asked for it. Where it was
+/// described on another one, this one tells first whether it is still the same:
+/// nothing of a changed one is run.
+async fn statement(
+    connection: &mut Connection,
+    relay: &RelayPrepared,
+) -> Result<Arc<Statement>, Failure> {
+    if let Some(statement) = connection.session.statement(relay)? {
+        return Ok(statement);
+    }
+    settle_before(connection, None).await?;
+    parts(connection, &relay.relayed)?;
+    let guard = connection.guard();
+    let Connection {
+        channel, session, ..
+    } = connection;
+    guard.run(channel, Box::pin(session.learn(relay))).await
 }
 
 fn relay_of(prepared: &Prepared) -> Result<&RelayPrepared> {

@@ -36,7 +36,11 @@ pub async fn run(
         Some(attached) => attached?,
         None => guard.run(channel, session.attach(relayed)).await?,
     }
-    if session.prepare_what_runs(relayed)? == Ensured::Sent {
+    if guard
+        .run(channel, session.prepare_what_runs(relayed))
+        .await?
+        == Ensured::Sent
+    {
         connection.relay.replies.push_ready(Some(relayed));
     }
     let Some(attached) = connection.session.attached(&relayed.source) else {

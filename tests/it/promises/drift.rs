@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::rig::{Declared, ROUTES, Rig, error_of, rig, until};
+use super::rig::{Declared, ROUTES, Rig, Route, error_of, rig, until};
 use crate::wire::client::*;
 
 const TABLE: &str = "CREATE TABLE shop.drift (id int, name text, gone int);
@@ -217,6 +217,84 @@ fn promise_36_prepared_statements_never_change_their_columns_in_silence() {
         rig.source.backends("state = 'active'") == 0
     });
     rig.pool_is_whole(4);
+}
+
+/// A prepared statement goes on where there is a free connection, which may never
+/// have seen it.
+#[test]
+fn promise_36_other_connections_tell_first_what_a_statement_reads_now() {
+    let Some(rig) = with_table() else { return };
+    let returning = "UPDATE shop.drift SET id = id RETURNING *";
+    let run = [bind("", "mine", &[], [&[], &[]]), execute("", 0), sync()].concat();
+    for sql in ["SELECT * FROM shop.drift", returning] {
+        for (change, stays) in [
+            ("ALTER TABLE shop.drift ALTER COLUMN id TYPE text", false),
+            ("ALTER TABLE shop.drift DROP COLUMN gone", false),
+            (
+                "ALTER TABLE shop.drift ALTER COLUMN gone SET NOT NULL",
+                true,
+            ),
+        ] {
+            remade(&rig);
+            let what = format!("{sql}: {change}");
+            let mut client = rig.client(Route::Relay);
+            let asked = prepares(&mut client, sql);
+            assert_eq!(columns(&asked), ["id", "name", "gone"], "{what}");
+            client.send(&run);
+            assert_eq!(rows(&client.until_ready()), 2, "{what}");
+            client.query(&format!("PREPARE theirs AS {sql}"));
+            assert_eq!(rows(&client.query("EXECUTE theirs")), 2, "{what}");
+
+            // every connection that knows the statement is taken
+            let mut others: Vec<_> = (0..3).map(|_| rig.client(Route::Relay)).collect();
+            for other in &mut others {
+                other.query("BEGIN");
+                assert_eq!(other.value("SELECT count(*) FROM shop.items"), "1000");
+            }
+            rig.source.run(change);
+            let versions = "SELECT string_agg(xmin::text, ' ') FROM shop.drift";
+            let before = rig.source.value(versions);
+            for _ in 0..2 {
+                client.send(&run);
+                for messages in [client.until_ready(), client.query("EXECUTE theirs")] {
+                    match error_of(&messages) {
+                        Err(_) => assert!(stays && rows(&messages) == 2, "{what}"),
+                        Ok(error) => {
+                            assert!(!stays, "{what}: {}", error.text());
+                            assert_eq!(error.code(), "0A000", "{what}: {}", error.text());
+                        }
+                    }
+                }
+            }
+            let ran = rig.source.value(versions) != before;
+            assert_eq!(ran, stays && sql == returning, "{what}");
+            // whoever prepares it now has the new truth, whatever ran in the batch before
+            let mut fresh = rig.client(Route::Relay);
+            fresh.send(
+                &[
+                    parse("", "SELECT count(*) FROM shop.items", &[]),
+                    bind("", "", &[], [&[], &[]]),
+                    execute("", 0),
+                    parse("mine", sql, &[]),
+                    describe('S', "mine"),
+                    run.clone(),
+                ]
+                .concat(),
+            );
+            let messages = fresh.until_ready();
+            assert_eq!(kinds(&messages), "12DC1tT2DDCZ", "{what}");
+            assert_eq!(columns(&messages)[..2], ["id", "name"], "{what}");
+            drop(others);
+        }
+    }
+    rig.pool_is_whole(4);
+}
+
+fn rows(messages: &[Message]) -> usize {
+    messages
+        .iter()
+        .filter(|message| message.kind == 'D')
+        .count()
 }
 
 /// Parse and Describe. The first to hear of a change may be whoever prepares a

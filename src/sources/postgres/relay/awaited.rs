@@ -20,6 +20,8 @@ pub(super) enum Awaits {
     Bind,
     Close(Shown),
     Describe,
+    /// What the columns of one of the pool's statements are: hidden.
+    Columns(u64),
     Execute,
     Sync,
     /// A simple query or a function call.
@@ -69,6 +71,16 @@ impl Awaited {
     /// Are replies to the relay itself due next?
     pub fn is_own(&self) -> bool {
         matches!(self.queue.front(), Some(Awaits::Own))
+    }
+
+    /// Is the reply that is due next about one of the pool's statements alone?
+    pub fn is_columns(&self) -> bool {
+        matches!(self.queue.front(), Some(Awaits::Columns(_)))
+    }
+
+    /// Has everything been answered that will be before the next Sync?
+    pub fn is_drained(&self) -> bool {
+        self.queue.is_empty()
     }
 
     pub fn has_own(&self) -> bool {
@@ -129,7 +141,8 @@ impl Awaited {
             b'1' => self.pop_if(|front| matches!(front, Awaits::Parse { .. })),
             b'2' => self.pop_if(|front| matches!(front, Awaits::Bind)),
             b'3' => self.pop_if(|front| matches!(front, Awaits::Close(_))),
-            b'T' | b'n' => self.pop_unless_query(|front| matches!(front, Awaits::Describe)),
+            b'T' | b'n' => self
+                .pop_unless_query(|front| matches!(front, Awaits::Describe | Awaits::Columns(_))),
             b'C' | b'I' | b's' => self.pop_unless_query(|front| matches!(front, Awaits::Execute)),
             b'E' => {
                 self.failed(forget);
@@ -178,7 +191,8 @@ impl Awaited {
                 Awaits::Parse {
                     statement: Some(statement),
                     ..
-                } => forget(*statement),
+                }
+                | Awaits::Columns(statement) => forget(*statement),
                 _ => {}
             }
             self.queue.pop_front();
@@ -284,6 +298,19 @@ mod tests {
         awaited.sent(b'S');
         assert_eq!(awaited.answered(b'Z', |_| {}), Ended::Asked(Awaits::Sync));
         assert!(awaited.is_empty());
+    }
+
+    #[test]
+    fn columns_are_answered_like_a_describe() {
+        let mut awaited = Awaited::default();
+        for ended in [b'T', b'n'] {
+            awaited.push(Awaits::Columns(7));
+            assert_eq!(awaited.answered(b't', |_| {}), Ended::Nothing);
+            assert!(awaited.is_columns());
+            let answered = awaited.answered(ended, |_| {});
+            assert_eq!(answered, Ended::Asked(Awaits::Columns(7)));
+            assert!(awaited.is_empty());
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //!
 //! Every await here may be cancelled: what was written or read so far is kept.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -22,7 +23,7 @@ use super::awaited::Awaited;
 use super::cancel::Canceller;
 use super::inbox::{Bulk, Frame, Inbox};
 use super::parameters::Parameters;
-use super::prepared::Known;
+use super::prepared::{Known, Statement};
 use super::report::Report;
 use super::settings::UpstreamSettings;
 use crate::error::{Error, Result};
@@ -80,6 +81,8 @@ pub struct Connection {
     pub(super) status: TransactionStatus,
     pub(super) fitness: Fitness,
     pub(super) known: Known,
+    /// Statements whose columns were asked for, by their id.
+    pub(super) learning: HashMap<u64, Arc<Statement>>,
     pub(super) applied: Arc<UpstreamSettings>,
     /// Names that may have other values than `applied` says.
     pub(super) doubtful: Option<Arc<UpstreamSettings>>,
@@ -114,6 +117,7 @@ impl Connection {
             status: TransactionStatus::Idle,
             fitness: Fitness::Sound,
             known: Known::default(),
+            learning: HashMap::new(),
             applied: none,
             doubtful: None,
             applying: 0,
@@ -333,8 +337,22 @@ impl Connection {
         }
     }
 
-    /// The same; what the source refused first, with its position in what was sent.
+    /// Prepares the statement, whose columns are then compared with what they were
+    /// elsewhere: it may be stale afterwards. What the source says against it comes
+    /// back; it then skips to the next Sync. Everything before must be answered.
+    pub async fn learn(&mut self, statement: &Arc<Statement>) -> Result<Option<Error>> {
+        self.ensure(statement);
+        self.flush_message();
+        self.first_error_until(Awaited::is_drained).await
+    }
+
+    /// Waits until everything is answered; what the source refused first, with its
+    /// position in what was sent.
     pub async fn first_error(&mut self) -> Result<Option<Error>> {
+        self.first_error_until(Awaited::is_empty).await
+    }
+
+    async fn first_error_until(&mut self, done: fn(&Awaited) -> bool) -> Result<Option<Error>> {
         let mut error = None;
         loop {
             while let Some(frame) = self.next()? {
@@ -348,7 +366,7 @@ impl Connection {
                     });
                 }
             }
-            if self.awaited.is_empty() && !self.has_unsent() {
+            if done(&self.awaited) && !self.has_unsent() {
                 return Ok(error);
             }
             self.receive().await?;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::settings::UpstreamSettings;
 
@@ -27,6 +27,8 @@ pub struct Statement {
     oids: Box<[u32]>,
     /// Names and literals are resolved by Parse: those in force then.
     settings: Arc<UpstreamSettings>,
+    /// Its columns, once a connection told them.
+    columns: OnceLock<Box<[u8]>>,
     /// Its columns are no longer what whoever prepared it was told.
     stale: AtomicBool,
 }
@@ -54,9 +56,48 @@ impl Statement {
         self.stale.load(Ordering::Relaxed)
     }
 
+    /// Would whoever knows the one be told the same of the other?
+    pub fn has_columns_of(&self, other: &Statement) -> bool {
+        match (self.columns.get(), other.columns.get()) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        }
+    }
+
+    pub fn is_described(&self) -> bool {
+        self.columns.get().is_some()
+    }
+
+    /// A connection parsed it and tells its columns: the body of RowDescription, or
+    /// of NoData. They are what they were, or it is stale.
+    pub(super) fn described(&self, body: &[u8]) {
+        let columns = without_origins(body);
+        if **self.columns.get_or_init(|| columns.clone()) != *columns {
+            self.stale.store(true, Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn id(&self) -> u64 {
         self.id
     }
+}
+
+/// RowDescription's names, types and modifiers, of which Postgres says "cached plan
+/// must not change result type"; a table that was made anew is no change. Each
+/// column is its name, table (i32), number (i16), type (i32), length (i16), modifier
+/// (i32) and format (i16): section 55.7 "Message Formats".
+fn without_origins(body: &[u8]) -> Box<[u8]> {
+    const ORIGIN: usize = 4 + 2;
+    const TYPE: usize = 4 + 2 + 4 + 2;
+    let mut kept = Vec::with_capacity(body.len());
+    let mut rest = body.get(2..).unwrap_or_default();
+    while let Some(end) = rest.iter().position(|byte| *byte == 0) {
+        let (name, after) = rest.split_at(end + 1);
+        kept.extend_from_slice(name);
+        kept.extend_from_slice(after.get(ORIGIN..ORIGIN + TYPE).unwrap_or_default());
+        rest = after.get(ORIGIN + TYPE..).unwrap_or_default();
+    }
+    kept.into()
 }
 
 pub(super) fn name_of(id: u64) -> String {
@@ -98,7 +139,8 @@ impl Statements {
         let key = hasher.finish();
         // A panic elsewhere cannot have left the map half changed.
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = shared.get(&key).and_then(|same| {
+        let found = shared.get_mut(&key).and_then(|same| {
+            same.retain(|statement| !statement.is_stale());
             same.iter().find(|statement| {
                 *statement.sql == *sql
                     && *statement.oids == *oids
@@ -115,6 +157,7 @@ impl Statements {
             sql: sql.into(),
             oids: oids.into(),
             settings: settings.clone(),
+            columns: OnceLock::new(),
             stale: AtomicBool::new(false),
         });
         if sql.len() <= LONGEST_SHARED {
@@ -147,6 +190,10 @@ impl Known {
             }
             None => false,
         }
+    }
+
+    pub fn contains(&self, id: u64) -> bool {
+        self.used.contains_key(&id)
     }
 
     /// The statement that has to go for it.
@@ -194,6 +241,38 @@ mod tests {
         let again = statements.intern("TABLE t", &[], &utc);
         assert!(again.id() != one.id() && !again.is_stale());
         assert_eq!(statements.intern("TABLE u", &[], &utc).id(), other.id());
+    }
+
+    #[test]
+    fn other_columns_make_a_statement_stale() {
+        let column = |name: &str, table: u32, kind: u32| {
+            let mut body = vec![0, 1];
+            body.extend_from_slice(name.as_bytes());
+            body.push(0);
+            body.extend_from_slice(&table.to_be_bytes());
+            body.extend_from_slice(&[0, 1]);
+            body.extend_from_slice(&kind.to_be_bytes());
+            body.extend_from_slice(&[0, 4, 255, 255, 255, 255, 0, 0]);
+            body
+        };
+        let statements = Statements::default();
+        let utc = settings(&[("TimeZone", "UTC")]);
+        let first = column("id", 16_384, 23);
+        for (second, stale) in [
+            (column("id", 16_384, 23), false),
+            (column("id", 16_999, 23), false),
+            (column("id", 16_384, 25), true),
+            (column("other", 16_384, 23), true),
+            (Vec::new(), true),
+        ] {
+            let statement = statements.intern("TABLE t", &[], &utc);
+            statement.described(&first);
+            assert!(statement.is_described() && !statement.is_stale());
+            statement.described(&second);
+            assert_eq!(statement.is_stale(), stale, "{second:?}");
+            let again = statements.intern("TABLE t", &[], &utc);
+            assert_eq!(again.id() != statement.id(), stale);
+        }
     }
 
     #[test]

@@ -60,13 +60,22 @@ impl Connection {
 
     fn note(&mut self, frame: Frame) -> Result<Shown> {
         let own = self.awaited.is_own();
-        let known = &mut self.known;
-        let ended = self
-            .awaited
-            .answered(frame.kind, |statement| known.forget(statement));
+        let columns = self.awaited.is_columns();
+        let (known, learning) = (&mut self.known, &mut self.learning);
+        let ended = self.awaited.answered(frame.kind, |statement| {
+            known.forget(statement);
+            learning.remove(&statement);
+        });
         let shown = match ended {
             Ended::OutOfOrder => return Err(self.broken("a message that answers nothing")),
             Ended::Asked(Awaits::Parse { shown, .. } | Awaits::Close(shown)) => shown,
+            Ended::Asked(Awaits::Columns(statement)) => {
+                if let Some(statement) = self.learning.remove(&statement) {
+                    statement.described(self.inbox.body(frame));
+                }
+                Shown::Hidden
+            }
+            Ended::Nothing if columns && frame.kind == b't' => Shown::Hidden,
             Ended::Asked(_) | Ended::Nothing => Shown::Shown,
         };
         match frame.kind {

@@ -118,13 +118,19 @@ impl Connection {
     /// Sees to it that the connection has the statement, before a Bind or a
     /// Describe of it. No reply is handed out, unless Parse fails: then the error
     /// is, and the source skips to the next Sync.
-    pub fn ensure(&mut self, statement: &Statement) -> Ensured {
+    pub fn ensure(&mut self, statement: &Arc<Statement>) -> Ensured {
         self.prepare_as(statement, Shown::Hidden)
+    }
+
+    /// Was the statement described on another connection, and is not known here?
+    /// What it reads may have changed since: `learn` it before it is used.
+    pub fn is_new_to(&self, statement: &Statement) -> bool {
+        statement.is_described() && !self.known.contains(statement.id())
     }
 
     /// The same for the client's own Parse: one ParseComplete is handed out at its
     /// place among the replies, whether the source had to parse or not.
-    pub fn prepare(&mut self, statement: &Statement) -> Ensured {
+    pub fn prepare(&mut self, statement: &Arc<Statement>) -> Ensured {
         let ensured = self.prepare_as(statement, Shown::Shown);
         if ensured == Ensured::Known {
             self.awaited
@@ -140,7 +146,7 @@ impl Connection {
             .push(Awaits::Synthetic(Frame::synthetic(&CLOSE_COMPLETE)));
     }
 
-    fn prepare_as(&mut self, statement: &Statement, shown: Shown) -> Ensured {
+    fn prepare_as(&mut self, statement: &Arc<Statement>, shown: Shown) -> Ensured {
         if self.known.touch(statement.id()) {
             return Ensured::Known;
         }
@@ -158,6 +164,13 @@ impl Connection {
         });
         message(&mut self.out, b'P', |out| {
             parse_body(out, statement.name(), statement.sql(), statement.oids());
+        });
+        if !self.awaited.is_skipping() {
+            self.learning.insert(statement.id(), statement.clone());
+        }
+        self.awaited.push(Awaits::Columns(statement.id()));
+        message(&mut self.out, b'D', |out| {
+            named(out, b'S', statement.name())
         });
         Ensured::Sent
     }
