@@ -18,11 +18,13 @@ class Peer:
 
 
 class Context:
-    def __init__(self, arguments, postgres, peers, folder):
+    def __init__(self, arguments, postgres, peers, folder, data, binary):
         self.arguments = arguments
         self.postgres = postgres
         self.peers = peers
         self.folder = folder
+        self.data = data
+        self.binary = binary
         self.failures = {}
 
     @property

@@ -12,6 +12,8 @@ QUERIES = ROOT / "benches/tpch/queries"
 # sum * 10^-4 at scale 1, by section 2.4.11.3 of the specification.
 FRACTION = "0.0001000000"
 PGBENCH_SCALE = 10
+# The database with all eight tables.
+TPCH = "tpch"
 
 
 def query(number, scale):
