@@ -1,23 +1,25 @@
 //! The engine that all sessions share, and one session's part of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::execution::{SendableRecordBatchStream, SessionState};
-use datafusion::physical_plan::execute_stream;
+use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::scalar::ScalarValue;
 
+use super::plans::{Asked, Plans};
 use super::{Threads, explain, join_keys, physical, state};
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
 use crate::error::Result;
 use crate::names::SourceName;
 use crate::plan::{self, Planned, Statement};
-use crate::pushdown::Mode;
+use crate::pushdown::{self, Mode, RemoteScan};
 use crate::semantics::SessionVars;
-use crate::sources::postgres::{PinnedSources, ReadOptions, StatementReads};
+use crate::sources::postgres::{FEW, PinnedSources, ReadOptions, StatementReads};
 use crate::sources::{self, Source};
 use crate::types::PgType;
 
@@ -34,6 +36,7 @@ pub struct Engine {
     /// When the last reading that was asked for ended.
     refreshing: tokio::sync::Mutex<Option<Instant>>,
     readings: plan::relay::Cache,
+    plans: Plans,
     threads: Arc<Threads>,
     /// Functions, rules and limits; sessions copy it and set their own options.
     state: SessionState,
@@ -67,6 +70,7 @@ impl Engine {
             catalog,
             refreshing: tokio::sync::Mutex::default(),
             readings: plan::relay::Cache::default(),
+            plans: Plans::default(),
             threads: Threads::start()?,
             state,
         });
@@ -153,6 +157,16 @@ impl Engine {
     }
 }
 
+/// Is it known to be one scan of a few rows, which nothing holds up?
+pub fn is_light(planned: &Planned) -> bool {
+    planned.explain.is_none()
+        && planned
+            .kept()
+            .and_then(|pushed| pushdown::in_plan(pushed))
+            .and_then(|fragment| fragment.expected())
+            .is_some_and(|rows| rows <= FEW)
+}
+
 async fn keep_fresh(engine: std::sync::Weak<Engine>) {
     loop {
         let Some(strong) = engine.upgrade() else {
@@ -189,14 +203,17 @@ impl EngineSession {
         statement: &Statement,
         declared: &[Option<PgType>],
     ) -> Result<Planned> {
-        let state = state::of_session(&self.engine.state, &self.vars);
-        plan::plan(
-            &state,
-            &self.engine.catalog(),
-            &self.vars,
+        let catalog = self.engine.catalog();
+        let asked = Asked {
             statement,
             declared,
-        )
+            catalog: &catalog,
+            vars: &self.vars,
+        };
+        self.engine.plans.find_or_plan(asked, || {
+            let state = state::of_session(&self.engine.state, &self.vars);
+            plan::plan(&state, &catalog, &self.vars, statement, declared)
+        })
     }
 
     /// Starts a planned statement. `parameters` are of the types that `plan` gave.
@@ -207,12 +224,24 @@ impl EngineSession {
         parameters: Vec<ScalarValue>,
         pinned: PinnedSources,
     ) -> Result<Rows> {
+        if let Some(pushed) = planned.kept()
+            && planned.explain.is_none()
+            && let Some(fragment) = pushdown::in_plan(pushed)
+        {
+            return self.run_fragment(fragment, planned, pinned);
+        }
         let mut state = state::of_session(&self.engine.state, &self.vars);
         let catalog = self.engine.catalog();
         let typed = planned.for_values(&state, &catalog, &self.vars, &parameters)?;
-        let optimized = plan::optimize(&state, typed.as_ref().unwrap_or(planned), parameters)?;
         let mode = Mode::from_setting(self.vars.setting("narrows.pushdown"));
-        let physical = physical::physical_plan(&state, optimized, mode).await?;
+        let pushed =
+            typed
+                .as_ref()
+                .unwrap_or(planned)
+                .settled(&state, parameters, |optimized| {
+                    pushdown::push(optimized, mode)
+                })?;
+        let physical = physical::physical_plan(&state, &pushed).await?;
         let options = state.config().get_extension::<ReadOptions>();
         let mut options = options.as_deref().cloned().unwrap_or_default();
         if mode == Mode::Off {
@@ -234,6 +263,51 @@ impl EngineSession {
         Ok(Rows {
             schema: planned.schema.clone(),
             stream,
+        })
+    }
+
+    /// Is it known to be one scan of a few rows, which nothing holds up?
+    pub fn is_light(&self, statement: &Statement) -> bool {
+        let catalog = self.engine.catalog();
+        let asked = Asked {
+            statement,
+            declared: &[],
+            catalog: &catalog,
+            vars: &self.vars,
+        };
+        self.engine.plans.find(asked).as_ref().is_some_and(is_light)
+    }
+
+    /// All of it is known to run on one source: it needs neither the engine's
+    /// functions nor its planner.
+    fn run_fragment(
+        &self,
+        fragment: &RemoteScan,
+        planned: &Planned,
+        pinned: PinnedSources,
+    ) -> Result<Rows> {
+        let options = state::read_options(&self.vars);
+        let mut config = self.engine.state.config().clone();
+        config.set_extension(Arc::new(options.clone()));
+        let scan: Arc<dyn ExecutionPlan> = Arc::new(physical::scan_of(fragment, &config));
+        let reads = StatementReads::of_plan(&scan, &pinned, options);
+        config.set_extension(Arc::new(reads));
+        if !pinned.0.is_empty() {
+            config.set_extension(Arc::new(pinned));
+        }
+        let context = TaskContext::new(
+            None,
+            String::new(),
+            config,
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            self.engine.state.runtime_env().clone(),
+        );
+        Ok(Rows {
+            schema: planned.schema.clone(),
+            stream: execute_stream(scan, Arc::new(context))?,
         })
     }
 }

@@ -6,10 +6,11 @@ mod explain;
 mod fragments;
 mod join_keys;
 mod physical;
+mod plans;
 #[cfg(test)]
 mod pushdown_goldens;
 mod state;
 mod threads;
 
-pub use engine::{Engine, EngineSession, Rows};
+pub use engine::{Engine, EngineSession, Rows, is_light};
 pub use threads::{STACK, Threads};

@@ -19,15 +19,17 @@ use crate::plan::depth::OnDeepStack;
 use crate::pushdown::{self, RemoteScan};
 use crate::sources::postgres::PostgresScan;
 
-/// `optimized` has its parameters' values in place.
+/// `pushed` has its parameters' values in place, and its fragments.
 pub(super) async fn physical_plan(
     state: &SessionState,
-    optimized: LogicalPlan,
-    mode: pushdown::Mode,
+    pushed: &LogicalPlan,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let pushed = crate::plan::depth::with_deep_stack(|| pushdown::push(optimized, mode))?;
+    if let Some(remote) = pushdown::in_plan(pushed) {
+        // all of it runs there: nothing is left to plan
+        return Ok(Arc::new(scan_of(remote, state.config())));
+    }
     let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Fragments)]);
-    let plan = OnDeepStack::new(planner.create_physical_plan(&pushed, state)).await?;
+    let plan = OnDeepStack::new(planner.create_physical_plan(pushed, state)).await?;
     Ok(plan)
 }
 
@@ -52,7 +54,7 @@ impl ExtensionPlanner for Fragments {
     }
 }
 
-fn scan_of(remote: &RemoteScan, config: &SessionConfig) -> PostgresScan {
+pub(super) fn scan_of(remote: &RemoteScan, config: &SessionConfig) -> PostgresScan {
     let schema: Arc<Schema> =
         Arc::clone(datafusion::logical_expr::UserDefinedLogicalNodeCore::schema(remote).inner());
     let notes = remote.kept().iter().map(ToString::to_string).collect();

@@ -130,6 +130,7 @@ async fn every_rule_has_its_golden() {
         "aggregate",
         "join",
         "union_and_subquery",
+        "window",
     ] {
         check(&format!("{file}.golden")).await;
     }

@@ -56,7 +56,7 @@ pub(super) fn of_session(shared: &SessionState, vars: &SessionVars) -> SessionSt
     state
 }
 
-fn read_options(vars: &SessionVars) -> ReadOptions {
+pub(super) fn read_options(vars: &SessionVars) -> ReadOptions {
     let parallel_reads = vars
         .setting("narrows.parallel_reads")
         .and_then(|text| text.parse().ok())

@@ -8,9 +8,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Result};
+use crate::plan::depth::DEEP_STACK;
 
-/// Expressions nest, and planning recurses over them.
-pub const STACK: usize = 16 * 1024 * 1024;
+/// Expressions nest, and parsers and planners recurse over them: room for what is
+/// measured, and for what is not. Mapped, and touched as far as it is used.
+pub const STACK: usize = DEEP_STACK + (16 << 20);
 
 #[derive(Debug)]
 pub struct Threads(Option<Runtime>);

@@ -24,11 +24,12 @@ const MAX_OPERATORS: usize = 60_000;
 const MAX_COLUMNS: usize = 1_664;
 
 /// Bytes; mapped when asked for, touched only as far as it is used.
-const DEEP_STACK: usize = 64 << 20;
+pub const DEEP_STACK: usize = 64 << 20;
 
-/// Runs `work` with stack for the deepest statement that is let through.
+/// Runs `work` with stack for the deepest statement that is let through. Mapping
+/// it takes longer than planning a short one: the engine's threads have it.
 pub fn with_deep_stack<T>(work: impl FnOnce() -> T) -> T {
-    stacker::grow(DEEP_STACK, work)
+    stacker::maybe_grow(DEEP_STACK, DEEP_STACK, work)
 }
 
 /// The same for a future: each poll runs on a deep stack.

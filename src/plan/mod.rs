@@ -4,6 +4,7 @@
 mod checks;
 mod columns;
 mod compared;
+mod constant;
 pub mod depth;
 mod laterals;
 pub mod lexer;
@@ -20,7 +21,7 @@ mod rewrite;
 mod type_names;
 mod unchanged;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::ParamValues;
@@ -82,9 +83,46 @@ pub struct Planned {
     pub explain: Option<Explain>,
     /// Kept where a numeric parameter has no scale until its value comes.
     open: Option<Arc<Statement>>,
+    /// What it comes to, where that is the same each time.
+    settled: Settled,
+}
+
+/// What a statement's plan comes to once it is optimized and pushed down.
+#[derive(Debug, Clone)]
+enum Settled {
+    /// Parameters, or functions that change between statements.
+    Never,
+    Once(Arc<OnceLock<Arc<LogicalPlan>>>),
 }
 
 impl Planned {
+    /// What `settled` gave before.
+    pub fn kept(&self) -> Option<&Arc<LogicalPlan>> {
+        match &self.settled {
+            Settled::Once(kept) => kept.get(),
+            Settled::Never => None,
+        }
+    }
+
+    /// What `work` makes of the optimized plan. It is asked once where neither
+    /// changes while the catalog and the settings stay the same.
+    pub fn settled(
+        &self,
+        state: &SessionState,
+        parameters: Vec<ScalarValue>,
+        work: impl FnOnce(LogicalPlan) -> Result<LogicalPlan>,
+    ) -> Result<Arc<LogicalPlan>> {
+        if let Some(kept) = self.kept() {
+            return Ok(kept.clone());
+        }
+        let optimized = optimize(state, self, parameters)?;
+        let made = Arc::new(depth::with_deep_stack(|| work(optimized))?);
+        Ok(match &self.settled {
+            Settled::Once(kept) => kept.get_or_init(|| made).clone(),
+            Settled::Never => made,
+        })
+    }
+
     /// The same statement planned for these values: numerics compute in the
     /// precision and scale of theirs.
     pub fn for_values(
@@ -197,6 +235,10 @@ fn plan_query(
         open: parameters
             .contains(&PgType::NUMERIC)
             .then(|| Arc::new(statement.clone())),
+        settled: match parameters.is_empty() && constant::is_constant(&logical)? {
+            true => Settled::Once(Arc::default()),
+            false => Settled::Never,
+        },
         parameters,
         logical: Arc::new(logical),
         explain,
@@ -204,7 +246,7 @@ fn plan_query(
 }
 
 /// The plan with its parameters' values in place, analyzed and optimized.
-pub fn optimize(
+fn optimize(
     state: &SessionState,
     planned: &Planned,
     parameters: Vec<ScalarValue>,

@@ -20,7 +20,7 @@ use datafusion::logical_expr::LogicalPlan;
 use crate::error::{Error, Result};
 
 pub use outcome::{Kept, Reason};
-pub use remote_scan::RemoteScan;
+pub use remote_scan::{RemoteScan, in_plan};
 
 /// What `narrows.pushdown` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,10 +18,9 @@ use super::fragment::{From, Select};
 use super::outcome::{Kept, Reason};
 use super::remote_sql;
 use super::rules::Scope;
-use super::value::{Form, Value, alias_name};
+use super::value::{self, Form, Value, alias_name};
 use crate::names::SourceName;
 use crate::sources::postgres::{PostgresSource, SingleTable};
-use crate::types::PgType;
 
 #[derive(Debug, Clone)]
 pub struct RemoteScan {
@@ -164,6 +163,12 @@ impl RemoteScan {
     }
 
     /// What the source is expected to send.
+    /// Rows that the source will send, where that can be told.
+    pub fn expected(&self) -> Option<usize> {
+        let rows = self.select.rows;
+        rows.known.then_some(rows.count.ceil() as usize)
+    }
+
     pub fn estimates(&self) -> Statistics {
         let rows = self.select.rows;
         let columns: Vec<_> = self
@@ -213,12 +218,12 @@ fn column_estimates(item: &Value, rows: f64) -> ColumnStatistics {
 fn items(select: &Select, schema: &DFSchema) -> Result<Vec<String>, Reason> {
     let typed = select.items.iter().zip(schema.fields());
     typed
-        .map(|(item, field)| Ok(item.clone().cast(PgType::of(field))?.sql))
+        .map(|(item, field)| Ok(item.clone().cast(value::sent_as(field))?.sql))
         .collect()
 }
 
 /// The fragment that a plan node is.
-pub(super) fn in_plan(plan: &LogicalPlan) -> Option<&RemoteScan> {
+pub fn in_plan(plan: &LogicalPlan) -> Option<&RemoteScan> {
     match plan {
         LogicalPlan::Extension(extension) => of_node(extension.node.as_ref()),
         _ => None,

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{DataType, Field};
+
 use super::outcome::{Outcome, Reason};
 use crate::sources::Representation;
 use crate::sources::postgres::{Collation, Delivery, PostgresTable, RemoteColumn};
@@ -198,6 +200,15 @@ impl Value {
         let sql = format!("({})::{name}", self.sql);
         let collation = self.collation;
         Ok(Value::computed(sql, to).with_collation(collation))
+    }
+}
+
+/// The type in which the source sends a field. The engine counts rows in a type
+/// that Postgres has not, and which nobody sees: bigint there.
+pub(super) fn sent_as(field: &Field) -> PgType {
+    match field.data_type() {
+        DataType::UInt64 => PgType::INT8,
+        _ => PgType::of(field),
     }
 }
 

@@ -45,6 +45,17 @@ impl Default for SessionVars {
 }
 
 impl SessionVars {
+    /// Is it the same session with the same settings? A plan does not tell when
+    /// it was made.
+    pub fn plans_as(&self, other: &SessionVars) -> bool {
+        self.pid == other.pid
+            && self.user == other.user
+            && self.database == other.database
+            && self.search_path == other.search_path
+            && (Arc::ptr_eq(&self.settings, &other.settings) || self.settings == other.settings)
+            && Arc::ptr_eq(&self.grants, &other.grants)
+    }
+
     /// The session of a running expression; the default one outside any session.
     pub fn of(options: &ConfigOptions) -> SessionVars {
         options

@@ -248,6 +248,15 @@ impl Session {
     }
 
     /// `offset` characters of the message stand before `text`.
+    /// May carrying it out take planning or computing?
+    pub fn is_of_engine(&mut self, parsed: &Parsed) -> bool {
+        if let Parsed::Query(statement) = parsed {
+            self.refresh_vars();
+            return !self.engine.is_light(statement);
+        }
+        parsed.is_of_engine()
+    }
+
     fn parse_query(&self, text: &str, offset: usize) -> Result<Vec<Parsed>> {
         let parsed = plan::parse(text).map_err(|error| shifted(error, offset))?;
         Ok(parsed

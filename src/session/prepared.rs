@@ -10,6 +10,7 @@ use super::named::Named;
 use super::relay::{RelayPrepared, Relayed};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
+use crate::execute;
 use crate::plan::{self, Planned};
 use crate::types::PgType;
 
@@ -74,6 +75,17 @@ pub struct Prepared {
     pub relay: Option<RelayPrepared>,
     /// Why it goes the way it goes: SHOW narrows.last_route.
     pub reason: String,
+}
+
+impl Prepared {
+    /// Does running it take planning or computing?
+    pub fn is_of_engine(&self) -> bool {
+        let light = match &self.plan {
+            Some(state) => execute::is_light(&state.planned),
+            None => false,
+        };
+        !light && self.parsed.is_of_engine()
+    }
 }
 
 /// A plan and what it was made under; it is made again when that changed.

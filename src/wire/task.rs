@@ -45,12 +45,14 @@ impl Task {
             .filter(|_| short)
             .map(|text| contained(|| session.parse(text)));
         let place = match (&message, &statements) {
-            (_, Some(Ok(all))) if all.iter().any(Parsed::is_of_engine) => Place::Engine,
+            (_, Some(Ok(all))) if all.iter().any(|parsed| session.is_of_engine(parsed)) => {
+                Place::Engine
+            }
             (_, Some(_)) => Place::Wire,
             (Ok(Frontend::Query(_) | Frontend::Parse(_)), None) => Place::Engine,
             (Ok(Frontend::Execute { portal, .. }), None) => {
                 match session.portal(portal).map(|portal| &portal.prepared) {
-                    Ok(prepared) if prepared.parsed.is_of_engine() => Place::Engine,
+                    Ok(prepared) if prepared.is_of_engine() => Place::Engine,
                     _ => Place::Wire,
                 }
             }

@@ -204,9 +204,12 @@ impl Dice {
 
     fn rows(&mut self) -> String {
         let (from, tables) = self.from();
-        let items: Vec<String> = (0..1 + self.below(3))
+        let mut items: Vec<String> = (0..1 + self.below(3))
             .map(|at| format!("{} AS i{at}", self.item(&tables)))
             .collect();
+        if self.one_in(5) {
+            items.push(format!("{} AS w", self.window(&tables)));
+        }
         let condition = self.condition(&tables, 2);
         let distinct = if self.one_in(5) { "DISTINCT " } else { "" };
         let mut sql = format!(
@@ -228,6 +231,37 @@ impl Dice {
             }
         }
         sql
+    }
+
+    /// With one answer whatever the order of equal rows.
+    fn window(&mut self, tables: &Tables) -> String {
+        let number = self.number(tables, 1);
+        let keys: Vec<String> = tables
+            .iter()
+            .flat_map(|(alias, table)| table.key.iter().map(move |key| format!("{alias}.{key}")))
+            .collect();
+        let (call, order) = match self.below(8) {
+            0 => ("rank()".to_string(), number),
+            1 => ("dense_rank()".to_string(), number),
+            2 => ("count(*)".to_string(), number),
+            3 => (format!("sum({number})"), self.item(tables)),
+            4 => (format!("max({number})"), self.item(tables)),
+            5 => ("row_number()".to_string(), keys.join(", ")),
+            6 => (format!("lag({number})"), keys.join(" DESC, ")),
+            _ => {
+                let frame =
+                    self.pick(&["2 PRECEDING AND CURRENT ROW", "1 PRECEDING AND 1 FOLLOWING"]);
+                let order = format!("{} ROWS BETWEEN {frame}", keys.join(", "));
+                (format!("count({number})"), order)
+            }
+        };
+        match self.one_in(2) {
+            true => format!(
+                "{call} OVER (PARTITION BY {} ORDER BY {order})",
+                self.item(tables)
+            ),
+            false => format!("{call} OVER (ORDER BY {order})"),
+        }
     }
 
     fn groups(&mut self) -> String {

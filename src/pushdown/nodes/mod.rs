@@ -8,6 +8,7 @@ mod limit;
 mod project;
 mod scan;
 mod union;
+mod window;
 
 use std::sync::Arc;
 
@@ -40,15 +41,7 @@ fn push_node(node: LogicalPlan, aliases: &mut Aliases) -> EngineResult<Transform
         LogicalPlan::Limit(limit) => limit::push(limit),
         LogicalPlan::Join(join) => join::push(join, aliases),
         LogicalPlan::Union(union) => union::push(union, aliases),
-        LogicalPlan::Window(window) => {
-            let node = LogicalPlan::Window(window);
-            noted(
-                node,
-                Reason::Node {
-                    kind: "window".into(),
-                },
-            )
-        }
+        LogicalPlan::Window(window) => window::push(window, aliases),
         other => Ok(Transformed::no(other)),
     }
 }

@@ -25,31 +25,43 @@ pub(in crate::pushdown) fn aggregate(
     if !params.order_by.is_empty() || params.null_treatment.is_some() {
         return Err(kept());
     }
-    let [argument] = params.args.as_slice() else {
-        return Err(kept());
-    };
-    let (mut sql, result, argument) = match call.func.name() {
-        "count" if !params.distinct && is_constant(argument) => {
-            ("count(*)".to_string(), PgType::INT8, None)
-        }
-        name => {
-            let argument = value(scope, without_widening(scope, argument))?;
-            let (function, collate, result) = own(name, &argument).ok_or_else(kept)??;
-            if params.distinct {
-                equal(&argument)?;
-            }
-            let distinct = if params.distinct { "DISTINCT " } else { "" };
-            let sql = format!("{function}({distinct}{}{collate})", argument.sql);
-            (sql, result, Some(argument))
-        }
-    };
+    let item = applied(scope, call.func.name(), &params.args, params.distinct)?;
+    let mut sql = item.sql.clone();
     if let Some(filter) = &params.filter {
         sql.push_str(&format!(" FILTER (WHERE {})", predicate(scope, filter)?));
     }
-    let collation = argument.and_then(|argument| argument.collation);
-    let collation = collation.filter(|_| result.oid != PgType::INT8.oid);
-    let item = Value::computed(sql.clone(), result).with_collation(collation);
+    let item = Value {
+        sql: sql.clone(),
+        ..item
+    };
     Ok((sql, item.cast(to)?))
+}
+
+/// The aggregate applied to its arguments, of the source's own type.
+pub(super) fn call(scope: Scope<'_>, name: &str, args: &[Expr]) -> Outcome<Value> {
+    applied(scope, name, args, false)
+}
+
+fn applied(scope: Scope<'_>, name: &str, args: &[Expr], distinct: bool) -> Outcome<Value> {
+    let kept = || Reason::Function {
+        name: name.to_string(),
+    };
+    let [argument] = args else {
+        return Err(kept());
+    };
+    if name == "count" && !distinct && is_constant(argument) {
+        return Ok(Value::computed("count(*)".to_string(), PgType::INT8));
+    }
+    let argument = value(scope, without_widening(scope, argument))?;
+    let (function, collate, result) = own(name, &argument).ok_or_else(kept)??;
+    if distinct {
+        equal(&argument)?;
+    }
+    let distinct = if distinct { "DISTINCT " } else { "" };
+    let sql = format!("{function}({distinct}{}{collate})", argument.sql);
+    let collation = argument.collation;
+    let collation = collation.filter(|_| result.oid != PgType::INT8.oid);
+    Ok(Value::computed(sql, result).with_collation(collation))
 }
 
 /// The source's function, the order it needs, and its type.

@@ -16,6 +16,7 @@ mod null_test;
 mod order;
 mod subquery;
 mod text;
+mod window;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema};
@@ -31,6 +32,7 @@ use crate::types::PgType;
 pub(super) use aggregate::aggregate;
 pub(super) use comparison::equality;
 pub(super) use order::{group_key, sort_key};
+pub(super) use window::window;
 
 /// What the columns of an expression are at the source.
 #[derive(Clone, Copy)]

@@ -19,6 +19,7 @@ use super::guard::{Guarded, HandOver};
 use super::policy::WantedSession;
 use super::pool::Pool;
 use super::reach::{Opened, Origin, Reach, Refused};
+use super::remembered::Remembered;
 use crate::error::{Error, Result};
 use crate::names::SourceName;
 
@@ -51,6 +52,8 @@ const PARTING: Duration = Duration::from_secs(5);
 /// A session on the source. Dropping it closes it once what it was sent is answered.
 pub(super) struct Session {
     pub client: Client,
+    /// What it has prepared.
+    pub remembered: Remembered,
     /// Reads and writes the socket.
     task: JoinHandle<()>,
     origin: Arc<Origin>,
@@ -84,7 +87,13 @@ impl Session {
 
     /// Says goodbye and waits a little for the other side to have gone.
     pub async fn close(self, patience: Duration) {
-        let Session { client, task, .. } = self;
+        let Session {
+            client,
+            task,
+            remembered,
+            ..
+        } = self;
+        drop(remembered);
         let abort = task.abort_handle();
         // Without its client the task says goodbye and ends.
         drop(client);
@@ -100,7 +109,9 @@ impl Session {
             client,
             task,
             origin,
+            remembered,
         } = self;
+        drop(remembered);
         let token = client.cancel_token();
         // Without its client the task drains, says goodbye and ends.
         drop(client);
@@ -166,6 +177,7 @@ async fn log_in(reach: &Reach, opened: Opened, wanted: WantedSession) -> Result<
     set.map_err(|error| from_postgres(source, error))?;
     Ok(Session {
         client,
+        remembered: Remembered::default(),
         task: task.detach(),
         origin,
     })
@@ -217,12 +229,15 @@ impl Loan {
         }
     }
 
-    /// The client; `None` only after the loan ended.
     pub fn client(&self) -> Result<&Client> {
-        match &self.session {
-            Some(session) => Ok(&session.client),
-            None => Err(Error::internal("a connection was used after its end")),
-        }
+        Ok(&self.session()?.client)
+    }
+
+    /// There is none only after the loan ended.
+    pub fn session(&self) -> Result<&Session> {
+        self.session
+            .as_ref()
+            .ok_or_else(|| Error::internal("a connection was used after its end"))
     }
 
     /// Ends the transaction that the work ran in and returns the session to the

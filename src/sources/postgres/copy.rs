@@ -19,15 +19,18 @@ use tokio::time::{Sleep, sleep};
 use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, CopyOutStream, Row, RowStream, Statement};
 
+use super::connection::Session;
 use super::decode::{COPY_HEADER, COPY_TRAILER, RowDecoder};
 use super::error::from_postgres;
+use super::light::FEW;
 use super::metrics::ScanMetrics;
 use super::parameter::ArrayParameter;
+use super::remembered::is_outdated;
 use crate::error::Result;
 use crate::names::SourceName;
 
 /// Bytes of values in a batch, so that wide rows do not take all memory.
-const BATCH_BYTES: usize = 4 << 20;
+pub(super) const BATCH_BYTES: usize = 4 << 20;
 /// The first batch is smaller: somebody waits for it.
 const FIRST_ROWS: usize = 1024;
 /// How long rows wait for more when the source is slower than we are.
@@ -57,58 +60,28 @@ impl Piece {
 }
 
 /// Starts a statement in the transaction that `begin` opens, or that is open
-/// already. Two round trips: the preparations travel together. What was described
-/// stays true until the rows are read. COPY takes no parameters: with them the
-/// rows come as those of a binary SELECT.
+/// already. What was described stays true until the rows are read. COPY is the
+/// quickest way for many rows, but takes no parameters, and what it sends is not
+/// described: a few rows come as those of a binary SELECT.
 pub(super) async fn open(
-    client: &Client,
+    session: &Session,
     begin: Option<&str>,
     piece: &Piece,
     wanted: Wanted<'_>,
 ) -> Result<Rows> {
-    let source = wanted.source;
-    let theirs = |error| from_postgres(source, error);
-    let begin = async {
-        match begin {
-            Some(begin) => client.batch_execute(begin).await,
-            None => Ok(()),
-        }
+    let few = wanted.expected.is_some_and(|rows| rows <= FEW);
+    let opened = match piece.parameters.is_empty() && !few {
+        true => copy(&session.client, begin, &piece.sql).await,
+        false => select(session, begin, piece).await,
     };
-    let (sent, incoming, head) = match piece.parameters.is_empty() {
-        true => {
-            let copy = format!("COPY ({}) TO STDOUT (FORMAT binary)", piece.sql);
-            let prepared =
-                futures::try_join!(begin, client.prepare(&piece.sql), client.prepare(&copy));
-            let (_, described, copy) = prepared.map_err(theirs)?;
-            let stream = client.copy_out(&copy).await.map_err(theirs)?;
-            (
-                sent_types(&described),
-                Incoming::Copy(Box::pin(stream)),
-                None,
-            )
-        }
-        false => {
-            let types = piece.types();
-            let prepared = futures::try_join!(begin, client.prepare_typed(&piece.sql, &types));
-            let (_, statement) = prepared.map_err(theirs)?;
-            let stream = client
-                .query_raw(&statement, piece.parameters.iter())
-                .await
-                .map_err(theirs)?;
-            (
-                sent_types(&statement),
-                Incoming::Rows(Box::pin(stream)),
-                Some(&COPY_HEADER),
-            )
-        }
-    };
-    let mut decoder = RowDecoder::new(source, wanted.schema.clone(), &sent)?;
-    if let Some(head) = head {
-        decoder.push(head)?;
+    let (sent, incoming) = opened.map_err(|error| from_postgres(wanted.source, error))?;
+    let mut decoder = RowDecoder::new(wanted.source, wanted.schema.clone(), &sent)?;
+    if let Incoming::Rows(_) = &incoming {
+        decoder.push(&COPY_HEADER)?;
     }
     Ok(Rows {
         incoming: Some(incoming),
-        source: source.clone(),
+        source: wanted.source.clone(),
         decoder,
         batch_rows: wanted.batch_rows.max(1),
         phase: Phase::First,
@@ -117,12 +90,86 @@ pub(super) async fn open(
     })
 }
 
+type Opened = (Vec<Type>, Incoming);
+
+/// Two round trips: the preparations travel together.
+async fn copy(
+    client: &Client,
+    begin: Option<&str>,
+    sql: &str,
+) -> Result<Opened, tokio_postgres::Error> {
+    let copy = format!("COPY ({sql}) TO STDOUT (FORMAT binary)");
+    let prepared = futures::try_join!(
+        self::begin(client, begin),
+        client.prepare(sql),
+        client.prepare(&copy)
+    );
+    let (_, described, copy) = prepared?;
+    let stream = client.copy_out(&copy).await?;
+    Ok((sent_types(&described), Incoming::Copy(Box::pin(stream))))
+}
+
+/// Two round trips, and one where the connection has the statement. Only those
+/// without parameters are kept: the source plans them alike each time.
+async fn select(
+    session: &Session,
+    begin: Option<&str>,
+    piece: &Piece,
+) -> Result<Opened, tokio_postgres::Error> {
+    let Session {
+        client, remembered, ..
+    } = session;
+    let keep = begin.is_some() && piece.parameters.is_empty();
+    let rows = |statement: Statement, stream| {
+        let sent = sent_types(&statement);
+        (sent, Incoming::Rows(Box::pin(stream)))
+    };
+    if keep && let Some(statement) = remembered.find(&piece.sql) {
+        let none: [&ArrayParameter; 0] = [];
+        let (begun, stream) = futures::join!(
+            self::begin(client, begin),
+            client.query_raw(&statement, none)
+        );
+        begun?;
+        match stream {
+            Ok(stream) => return Ok(rows(statement, stream)),
+            Err(error) if is_outdated(&error) => {
+                remembered.forget(&piece.sql);
+                client.batch_execute("ROLLBACK").await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let types = piece.types();
+    let prepared = futures::try_join!(
+        self::begin(client, begin),
+        client.prepare_typed(&piece.sql, &types)
+    );
+    let (_, statement) = prepared?;
+    let stream = client
+        .query_raw(&statement, piece.parameters.iter())
+        .await?;
+    if keep {
+        remembered.add(&piece.sql, statement.clone());
+    }
+    Ok(rows(statement, stream))
+}
+
+async fn begin(client: &Client, begin: Option<&str>) -> Result<(), tokio_postgres::Error> {
+    match begin {
+        Some(begin) => client.batch_execute(begin).await,
+        None => Ok(()),
+    }
+}
+
 /// How the rows are to come.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub source: &'a SourceName,
     pub schema: &'a SchemaRef,
     pub batch_rows: usize,
+    /// Rows that will come, as estimated.
+    pub expected: Option<usize>,
     pub metrics: &'a ScanMetrics,
 }
 

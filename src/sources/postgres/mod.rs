@@ -16,6 +16,7 @@ mod guard;
 mod key_sql;
 mod key_value;
 mod keys;
+mod light;
 mod metrics;
 mod order_key;
 mod parameter;
@@ -28,6 +29,7 @@ mod reach;
 mod reading;
 mod reads;
 pub mod relay;
+mod remembered;
 mod scan;
 mod snapshot;
 mod socket;
@@ -42,6 +44,7 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 
+pub use self::light::FEW;
 pub use self::metrics::counted;
 pub use self::order_key::{order_key, ordered_by};
 pub use self::plain::{plain_value, turned};

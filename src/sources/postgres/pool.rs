@@ -38,7 +38,8 @@ pub(super) struct Pool {
     places: Arc<Semaphore>,
     max_connections: usize,
     idle: Mutex<Idle>,
-    /// Kept so that what ends outside of a runtime's thread is still cleaned up.
+    /// Where the relay's sockets are watched and what ends anywhere is cleaned up:
+    /// the runtime of whoever made the source, else of its first user.
     runtime: OnceLock<Handle>,
 }
 
@@ -88,7 +89,7 @@ impl Pool {
             places: Arc::new(Semaphore::new(max_connections)),
             max_connections,
             idle: Mutex::default(),
-            runtime: OnceLock::new(),
+            runtime: Handle::try_current().map_or_else(|_| OnceLock::new(), OnceLock::from),
         })
     }
 
@@ -122,8 +123,13 @@ impl Pool {
 
     /// The right to use one connection, if nobody has to be waited for.
     pub fn permit_now(&self) -> Option<OwnedSemaphorePermit> {
-        self.runtime.get_or_init(Handle::current);
+        self.runtime();
         self.places.clone().try_acquire_owned().ok()
+    }
+
+    /// Called within a runtime.
+    pub fn runtime(&self) -> &Handle {
+        self.runtime.get_or_init(Handle::current)
     }
 
     /// The right to use one connection. 53300 if none came free in time.

@@ -3,8 +3,8 @@
 //! run on for some rows at a time; between them the connection is free for other
 //! scans and statements. Called by `scan`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -48,6 +48,18 @@ const SETTINGS: [(&str, &str); 6] = [
     ("extra_float_digits", "3"),
     ("bytea_output", "hex"),
 ];
+
+/// The same for all: what has them already is recognized without looking.
+pub(super) fn settings() -> Result<Arc<UpstreamSettings>> {
+    static MADE: OnceLock<Arc<UpstreamSettings>> = OnceLock::new();
+    match MADE.get() {
+        Some(made) => Ok(made.clone()),
+        None => {
+            let made = UpstreamSettings::new(SETTINGS)?;
+            Ok(MADE.get_or_init(|| made).clone())
+        }
+    }
+}
 
 /// The rows of `sql`, in batches of at most `batch_rows` rows.
 pub(super) fn rows(
@@ -111,7 +123,7 @@ impl Portal {
             lease.settle().await?;
         }
         if self.decoder.is_none() {
-            lease.apply(&UpstreamSettings::new(SETTINGS)?);
+            lease.apply(&settings()?);
             lease.parse("", &self.sql, &[]);
             lease.bind(&self.name, "", &BINARY_ROWS);
             lease.describe_portal(&self.name);
@@ -142,7 +154,10 @@ impl Portal {
             while let Some(frame) = lease.next()? {
                 let body = lease.body(frame);
                 match frame.kind {
-                    b'T' => self.columns(body)?,
+                    b'T' => {
+                        let source = self.source.source_name();
+                        self.decoder = Some(decoder_for(source, &self.schema, body)?);
+                    }
                     b'D' => {
                         self.metrics.bytes_moved.add(body.len());
                         if let Some(decoder) = &mut self.decoder {
@@ -163,30 +178,32 @@ impl Portal {
             lease.receive().await?;
         }
     }
+}
 
-    /// RowDescription: section 55.7 "Message Formats".
-    fn columns(&mut self, body: &[u8]) -> Result<()> {
-        let name = self.source.source_name();
-        let broken = || protocol_broken(name, "a description of columns was cut short");
-        let (count, mut rest) = body.split_first_chunk::<2>().ok_or_else(broken)?;
-        let mut sent = Vec::new();
-        for _ in 0..u16::from_be_bytes(*count) {
-            let end = rest.iter().position(|byte| *byte == 0).ok_or_else(broken)?;
-            let fixed = rest.get(end + 1..end + 19).ok_or_else(broken)?;
-            let oid = u32::from_be_bytes([fixed[6], fixed[7], fixed[8], fixed[9]]);
-            sent.push(
-                Type::from_oid(oid).unwrap_or_else(|| {
-                    Type::new("custom".into(), oid, Kind::Simple, "custom".into())
-                }),
-            );
-            rest = &rest[end + 19..];
-        }
-        let mut decoder = RowDecoder::new(name, self.schema.clone(), &sent)?;
-        decoder.push(&COPY_HEADER)?;
-        self.decoder = Some(decoder);
-        Ok(())
+/// A decoder of rows as they are described: the body of RowDescription, section
+/// 55.7 "Message Formats".
+pub(super) fn decoder_for(
+    source: &SourceName,
+    schema: &SchemaRef,
+    body: &[u8],
+) -> Result<RowDecoder> {
+    let broken = || protocol_broken(source, "a description of columns was cut short");
+    let (count, mut rest) = body.split_first_chunk::<2>().ok_or_else(broken)?;
+    let mut sent = Vec::new();
+    for _ in 0..u16::from_be_bytes(*count) {
+        let end = rest.iter().position(|byte| *byte == 0).ok_or_else(broken)?;
+        let fixed = rest.get(end + 1..end + 19).ok_or_else(broken)?;
+        let oid = u32::from_be_bytes([fixed[6], fixed[7], fixed[8], fixed[9]]);
+        sent.push(
+            Type::from_oid(oid)
+                .unwrap_or_else(|| Type::new("custom".into(), oid, Kind::Simple, "custom".into())),
+        );
+        rest = &rest[end + 19..];
     }
+    let mut decoder = RowDecoder::new(source, schema.clone(), &sent)?;
+    decoder.push(&COPY_HEADER)?;
+    Ok(decoder)
 }
 
 /// The end of a Bind: no parameters, all results in binary.
-const BINARY_ROWS: [u8; 8] = [0, 0, 0, 0, 0, 1, 0, 1];
+pub(super) const BINARY_ROWS: [u8; 8] = [0, 0, 0, 0, 0, 1, 0, 1];

@@ -26,7 +26,18 @@ pub(super) struct Reading {
     pub work: Arc<Work>,
     pub schema: SchemaRef,
     pub batch_rows: usize,
+    /// Rows of the whole scan, as estimated.
+    pub expected: Option<usize>,
+    pub polled: Polled,
     pub metrics: ScanMetrics,
+}
+
+/// Is a stream polled until it has what it waits for, whatever its statement does?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Polled {
+    /// It is all that the statement reads.
+    Always,
+    Perhaps,
 }
 
 /// The rows that the stream comes to read, in batches. `planning` gives all pieces
@@ -63,7 +74,7 @@ impl Reading {
         let _waiting = self.metrics.wait.timer();
         let (work, read) = (self.work.clone(), self.read.clone());
         // A stream that is not polled must not hold up the statement's others.
-        let connecting = tokio::spawn(async move {
+        let connecting = async move {
             work.plan(planning).await?;
             match work.claim() {
                 Some(turn) => {
@@ -80,10 +91,13 @@ impl Reading {
                     Ok(None)
                 }
             }
-        });
-        let held = AbortOnDropHandle::new(connecting)
-            .await
-            .map_err(|error| Error::internal(format!("a connect ended early: {error}")))??;
+        };
+        let held = match self.polled {
+            Polled::Always => connecting.await?,
+            Polled::Perhaps => AbortOnDropHandle::new(tokio::spawn(connecting))
+                .await
+                .map_err(|error| Error::internal(format!("a connect ended early: {error}")))??,
+        };
         match held.as_ref().map(|(held, _)| held) {
             Some(Held::Own(..)) => self.metrics.connections.add(1),
             Some(Held::Imported(_) | Held::Whole(_)) => {
@@ -153,28 +167,30 @@ impl Running {
             schema,
             batch_rows,
             metrics,
+            expected,
             ..
         } = &self.reading;
         let wanted = Wanted {
             source,
             schema,
             batch_rows: *batch_rows,
+            expected: *expected,
             metrics,
         };
-        let (client, begin, anchor) = match &mut self.held {
+        let (session, begin, anchor) = match &mut self.held {
             None => return Err(Error::internal("a scan went on after its end")),
-            Some(Held::Own(loan, begin)) => (loan.client()?, begin.take(), None),
-            Some(Held::Imported(loan)) => (loan.client()?, None, None),
+            Some(Held::Own(loan, begin)) => (loan.session()?, begin.take(), None),
+            Some(Held::Imported(loan)) => (loan.session()?, None, None),
             Some(Held::Whole(anchor)) => {
                 anchor.asked();
-                (anchor.client()?, None, Some(anchor.clone()))
+                (anchor.session()?, None, Some(anchor.clone()))
             }
             Some(Held::Shared(sharer)) => {
                 let rows = CursorRows::open(sharer.anchor().clone(), piece, wanted).await?;
                 return Ok(Current::Cursor(rows));
             }
         };
-        let rows = copy::open(client, begin, &piece, wanted).await?;
+        let rows = copy::open(session, begin, &piece, wanted).await?;
         Ok(Current::Rows(rows, anchor))
     }
 }

@@ -13,6 +13,7 @@ use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 use super::PostgresSource;
 use super::places::Places;
 use super::portal::PinnedSources;
+use super::reading::Polled;
 use super::scan::PostgresScan;
 use super::snapshot::{SourceRead, Streams};
 use super::work::Work;
@@ -44,6 +45,7 @@ pub struct StatementReads {
     /// The filters that joins fill once, before their other side is needed.
     join_filters: HashSet<u64>,
     options: ReadOptions,
+    polled: Polled,
 }
 
 #[derive(Debug)]
@@ -87,6 +89,10 @@ impl StatementReads {
             work: Mutex::default(),
             join_filters,
             options,
+            polled: match plan.downcast_ref::<PostgresScan>() {
+                Some(scan) if scan.streams() == 1 => Polled::Always,
+                _ => Polled::Perhaps,
+            },
         }
     }
 
@@ -102,6 +108,10 @@ impl StatementReads {
     /// Is it filled by a join of this statement, once?
     pub(super) fn is_of_a_join(&self, filter: Option<u64>) -> bool {
         filter.is_some_and(|filter| self.join_filters.contains(&filter))
+    }
+
+    pub(super) fn polled(&self) -> Polled {
+        self.polled
     }
 
     pub(super) fn options(&self) -> &ReadOptions {

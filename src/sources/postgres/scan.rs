@@ -35,9 +35,10 @@ use super::PostgresSource;
 use super::copy::Piece;
 use super::key_sql;
 use super::keys::{self, Passing};
+use super::light;
 use super::metrics::ScanMetrics;
 use super::portal::{self, PinnedSources};
-use super::reading::{self, Reading};
+use super::reading::{self, Polled, Reading};
 use super::reads::{self, ReadOptions, StatementReads};
 use super::snapshot::SourceRead;
 use super::split::SingleTable;
@@ -109,6 +110,18 @@ impl PostgresScan {
         self.properties.partitioning.partition_count()
     }
 
+    /// Is it all that the statement reads, and little?
+    fn is_light(&self, config: &SessionConfig) -> bool {
+        let alone = config
+            .get_extension::<StatementReads>()
+            .is_some_and(|reads| reads.polled() == Polled::Always);
+        alone && self.expected().is_some_and(|rows| rows <= light::FEW)
+    }
+
+    fn expected(&self) -> Option<usize> {
+        self.statistics.num_rows.get_value().copied()
+    }
+
     pub fn sql(&self) -> &str {
         &self.sql
     }
@@ -149,6 +162,10 @@ impl PostgresScan {
             (Some(read), _) => return self.all_rows(read, batch_rows, metrics),
             (None, _) => (reads::alone(&self.source), Arc::default(), 1),
         };
+        let polled = match &reads {
+            Some(reads) => reads.polled(),
+            None => Polled::Perhaps,
+        };
         let scan = self.clone();
         let keys = metrics.keys.clone();
         let planning = async move { scan.pieces(streams, reads.as_deref(), &keys).await };
@@ -158,6 +175,8 @@ impl PostgresScan {
             work,
             schema: self.schema.clone(),
             batch_rows,
+            expected: self.expected(),
+            polled,
             metrics,
         };
         Box::pin(reading::rows(reading, planning))
@@ -171,6 +190,8 @@ impl PostgresScan {
             work: Arc::default(),
             schema: self.schema.clone(),
             batch_rows,
+            expected: self.expected(),
+            polled: Polled::Perhaps,
             metrics,
         };
         Box::pin(reading::rows(reading, std::future::ready(Ok(pieces))))
@@ -358,6 +379,13 @@ impl ExecutionPlan for PostgresScan {
                 batch_rows,
                 metrics,
             )),
+            None if self.is_light(config) => Box::pin(light::rows(light::Asked {
+                source: self.source.clone(),
+                sql: self.sql.clone(),
+                schema: self.schema.clone(),
+                batch_rows,
+                metrics,
+            })),
             None => self.rows(partition, batch_rows, metrics, config),
         };
         let stream = RecordBatchStreamAdapter::new(self.schema.clone(), rows);

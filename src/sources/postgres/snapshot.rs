@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::PostgresSource;
-use super::connection::Loan;
+use super::connection::{Loan, Session};
 use super::error::from_postgres;
 use super::places::Places;
 use crate::error::{Error, Result};
@@ -283,8 +283,12 @@ impl Anchor {
     }
 
     pub fn client(&self) -> Result<&Client> {
+        Ok(&self.session()?.client)
+    }
+
+    pub fn session(&self) -> Result<&Session> {
         match &self.loan {
-            Some(loan) => loan.client(),
+            Some(loan) => loan.session(),
             None => Err(Error::internal("a connection was used after its end")),
         }
     }

@@ -36,6 +36,7 @@ pub(super) fn decoder(sent: &Type, wanted: &DataType) -> Option<Box<dyn ColumnDe
         (23, D::Int32) => fixed::<Int32Type>(scalar::int4),
         (23, D::Int64) => fixed::<Int64Type>(|bytes| scalar::int4(bytes).map(i64::from)),
         (20, D::Int64) => fixed::<Int64Type>(scalar::int8),
+        (20, D::UInt64) => fixed::<UInt64Type>(scalar::count),
         (24 | 26 | 28 | 29 | 2202..=2206 | 3734 | 3769 | 4089 | 4096, D::Int64) => {
             fixed::<Int64Type>(scalar::oid)
         }

@@ -28,6 +28,11 @@ pub(super) fn int8(bytes: &[u8]) -> Result<i64> {
     exactly(bytes).map(i64::from_be_bytes)
 }
 
+/// A bigint that counts something.
+pub(super) fn count(bytes: &[u8]) -> Result<u64> {
+    u64::try_from(int8(bytes)?).map_err(|_| Fault::Malformed("a count is negative"))
+}
+
 pub(super) fn oid(bytes: &[u8]) -> Result<i64> {
     exactly(bytes).map(|bytes| u32::from_be_bytes(bytes).into())
 }

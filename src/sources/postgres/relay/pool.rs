@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::super::pool::Pool;
 use super::backoff::Backoff;
@@ -168,7 +169,16 @@ impl RelayPool {
         }
     }
 
-    async fn connect(&self, role: Role) -> Result<Box<Connection>> {
+    /// Another runtime's threads would have to be woken for every byte that comes.
+    async fn connect(self: &Arc<Self>, role: Role) -> Result<Box<Connection>> {
+        let pool = self.clone();
+        let opening = async move { pool.open(role).await };
+        let opening = AbortOnDropHandle::new(self.pool.runtime().spawn(opening));
+        let opened = opening.await;
+        opened.map_err(|error| Error::internal(format!("a connect ended early: {error}")))?
+    }
+
+    async fn open(&self, role: Role) -> Result<Box<Connection>> {
         let Some((login, backoff)) = self.logins.get(role.0) else {
             return Err(Error::internal("a role of another source"));
         };
