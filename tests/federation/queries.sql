@@ -59,6 +59,7 @@ SELECT id, rank() OVER (PARTITION BY customer_id ORDER BY total DESC), row_numbe
 SELECT id, lag(total) OVER w, lead(boxes, 2, 0) OVER w, first_value(total) OVER w, ntile(7) OVER w FROM shop.orders WINDOW w AS (ORDER BY id) ORDER BY id
 SELECT id, sum(total) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING), count(*) FILTER (WHERE boxes > 1) OVER (PARTITION BY customer_id) FROM shop.orders ORDER BY id
 SELECT * FROM (SELECT id, customer_id, row_number() OVER (PARTITION BY customer_id ORDER BY total DESC, id) AS n FROM shop.orders) s WHERE n <= 2 ORDER BY id
-SELECT name, percent_rank() OVER (ORDER BY name), upper(name), dense_rank() OVER (ORDER BY vip) FROM shop.customers ORDER BY 1
+SELECT id, percent_rank() OVER (ORDER BY balance), upper(name), dense_rank() OVER (ORDER BY vip) FROM shop.customers ORDER BY 1
+SELECT DISTINCT customer_id, date_trunc('month', promised), max(total) OVER (PARTITION BY customer_id) FROM shop.orders ORDER BY 1, 2
 SELECT customer_id, rank() OVER (ORDER BY sum(total)) FROM shop.orders GROUP BY customer_id ORDER BY 1
 SELECT o.id, rank() OVER (ORDER BY o.total), i.n FROM shop.orders o JOIN (SELECT order_id, count(*) AS n FROM lake.lineitem GROUP BY 1) i ON i.order_id = o.id ORDER BY 1

@@ -48,7 +48,10 @@ pub(super) fn of_output(plan: &LogicalPlan, index: usize) -> Option<Origin> {
         LogicalPlan::SubqueryAlias(node) => of_output(&node.input, index),
         LogicalPlan::Subquery(node) => of_output(&node.subquery, index),
         LogicalPlan::Distinct(Distinct::All(input)) => of_output(input, index),
-        LogicalPlan::Window(node) => of_output(&node.input, index),
+        // what it computes comes after its input's columns
+        LogicalPlan::Window(node) if index < node.input.schema().fields().len() => {
+            of_output(&node.input, index)
+        }
         LogicalPlan::Aggregate(node) => of_column(bare(node.group_expr.get(index)?)?, &node.input),
         LogicalPlan::Union(node) => node.inputs.iter().find_map(|input| of_output(input, index)),
         LogicalPlan::Join(node) => {

@@ -153,7 +153,10 @@ impl Awaited {
                 Ended::Nothing
             }
             b'Z' => self.ready(),
-            _ => Ended::Nothing,
+            b'A' | b'D' | b'H' | b'K' | b'N' | b'S' | b'V' | b'W' | b'c' | b'd' | b't' => {
+                Ended::Nothing
+            }
+            _ => Ended::OutOfOrder,
         }
     }
 
