@@ -76,7 +76,7 @@ enum Reaper {
 
 /// An idle connection that has to go.
 enum Surplus {
-    Session(Session),
+    Session(Box<Session>),
     Relay(Box<Connection>),
 }
 
@@ -175,7 +175,7 @@ impl Pool {
             (Some(session), Some(relay)) if relay < session => {
                 Some(Surplus::Relay(idle.relays.remove(0).connection))
             }
-            (Some(_), _) => Some(Surplus::Session(idle.sessions.remove(0).0)),
+            (Some(_), _) => Some(Surplus::Session(Box::new(idle.sessions.remove(0).0))),
             (None, Some(_)) => Some(Surplus::Relay(idle.relays.remove(0).connection)),
             (None, None) => None,
         }
@@ -291,7 +291,10 @@ impl Pool {
             .is_some_and(|(_, since)| is_old(*since))
             && let Ok(permit) = self.places.clone().try_acquire_owned()
         {
-            expired.push((Surplus::Session(idle.sessions.remove(0).0), permit));
+            expired.push((
+                Surplus::Session(Box::new(idle.sessions.remove(0).0)),
+                permit,
+            ));
         }
         while idle.relays.first().is_some_and(|relay| is_old(relay.since))
             && let Ok(permit) = self.places.clone().try_acquire_owned()

@@ -90,3 +90,32 @@ fn what_drivers_send_on_release_is_answered() {
     assert_eq!(client.error("set server_version = '1'"), "55P02");
     assert_eq!(client.error("set timezone = 'Mars'"), "22023");
 }
+
+#[test]
+fn what_is_asked_again_is_of_its_own_time() {
+    let server = start("");
+    let mut client = server.client();
+    for sql in [
+        "select 'now'::timestamptz",
+        "select timestamp 'Now'",
+        "select ('n' || 'ow')::timestamptz",
+        "select now()",
+        "select localtimestamp",
+        "select max(g) from generate_series(localtimestamp, localtimestamp, '1 s') g",
+        "select t from (values (clock_timestamp())) v(t)",
+    ] {
+        let first = client.value(sql);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        assert_ne!(client.value(sql), first, "{sql}");
+    }
+    // what it is made of may change as well
+    assert_eq!(
+        client.value("select to_char(timestamptz '2024-01-31 12:00Z', 'HH24')"),
+        "12"
+    );
+    client.query("set timezone = 'Asia/Tokyo'");
+    assert_eq!(
+        client.value("select to_char(timestamptz '2024-01-31 12:00Z', 'HH24')"),
+        "21"
+    );
+}
