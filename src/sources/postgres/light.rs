@@ -159,7 +159,7 @@ impl Running {
                     (b'T', _) => *decoder = Some(decoder_for(source, &asked.schema, body)?),
                     (b'D', Some(decoder)) => {
                         asked.metrics.bytes_moved.add(body.len());
-                        decoder.push(body)?;
+                        decoder.push_row(body)?;
                         if decoder.rows() >= asked.batch_rows || decoder.bytes() >= BATCH_BYTES {
                             return Ok(Progress::Full);
                         }

@@ -161,7 +161,7 @@ impl Portal {
                     b'D' => {
                         self.metrics.bytes_moved.add(body.len());
                         if let Some(decoder) = &mut self.decoder {
-                            decoder.push(body)?;
+                            decoder.push_row(body)?;
                         }
                     }
                     b'C' => self.rest = Rest::Nothing,

@@ -139,6 +139,16 @@ impl RowDecoder {
         Ok(())
     }
 
+    /// Takes one tuple that came as a whole: the body of a DataRow.
+    pub fn push_row(&mut self, tuple: &[u8]) -> Result<()> {
+        let before = self.rows;
+        self.push(tuple)?;
+        match self.rows == before + 1 && self.partial.is_empty() {
+            true => Ok(()),
+            false => Err(self.broken("a row is longer or shorter than its message")),
+        }
+    }
+
     /// Rows since the last batch.
     pub fn rows(&self) -> usize {
         self.rows
@@ -421,6 +431,25 @@ mod tests {
             let decoder = RowDecoder::new(&SourceName::new("shop"), schema.clone(), &sent);
             assert_eq!(decoder.is_ok(), readable, "{sent:?}");
         }
+    }
+
+    #[test]
+    fn whole_rows_fill_their_messages() {
+        let tuples = rows(&[(Some(7), Some("seven"))]);
+        let (header, tuple) = tuples.split_at(HEADER);
+        let tuple = &tuple[..tuple.len() - COPY_TRAILER.len()];
+        let check = |tuple: &[u8]| {
+            let mut decoder = fresh();
+            decoder.push(header).expect("a header");
+            decoder.push_row(tuple).is_ok()
+        };
+        assert!(check(tuple));
+        for end in 0..tuple.len() {
+            assert!(!check(&tuple[..end]), "{end}");
+        }
+        assert!(!check(&[tuple, tuple].concat()));
+        assert!(!check(&[tuple, &[0]].concat()));
+        assert!(!check(&COPY_TRAILER));
     }
 
     #[test]
