@@ -62,6 +62,9 @@ fn covers(glob: &str, schema: &str) -> bool {
 }
 
 fn matches_any(globs: &[String], name: &RelationName) -> bool {
+    if globs.iter().any(|glob| glob == "*") {
+        return true;
+    }
     let full = name.to_string();
     globs.iter().any(|glob| matches(glob, &full))
 }

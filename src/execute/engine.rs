@@ -11,7 +11,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::scalar::ScalarValue;
 
 use super::plans::{Asked, Plans};
-use super::{Threads, explain, join_keys, physical, state};
+use super::{Threads, explain, join_keys, optimize, physical, state};
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
 use crate::error::Result;
@@ -234,13 +234,8 @@ impl EngineSession {
         let catalog = self.engine.catalog();
         let typed = planned.for_values(&state, &catalog, &self.vars, &parameters)?;
         let mode = Mode::from_setting(self.vars.setting("narrows.pushdown"));
-        let pushed =
-            typed
-                .as_ref()
-                .unwrap_or(planned)
-                .settled(&state, parameters, |optimized| {
-                    pushdown::push(optimized, mode)
-                })?;
+        let settled = typed.as_ref().unwrap_or(planned);
+        let pushed = settled.settled(parameters, |plan| optimize::pushed(&state, plan, mode))?;
         let physical = physical::physical_plan(&state, &pushed).await?;
         let options = state.config().get_extension::<ReadOptions>();
         let mut options = options.as_deref().cloned().unwrap_or_default();

@@ -5,6 +5,7 @@ mod engine;
 mod explain;
 mod fragments;
 mod join_keys;
+mod optimize;
 mod physical;
 mod plans;
 #[cfg(test)]

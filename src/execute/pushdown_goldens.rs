@@ -12,7 +12,8 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::pushdown::{Mode, RemoteScan, push};
+use super::optimize;
+use crate::pushdown::{Mode, RemoteScan};
 use crate::semantics;
 use crate::sources::postgres::fixture;
 use crate::sources::postgres::{Collation, PostgresTable};
@@ -64,15 +65,17 @@ async fn pushed(sql: &str) -> String {
             .register_table(name, Arc::new(table))
             .expect("a new name");
     }
-    let plan = match context
-        .sql(sql)
-        .await
-        .map(|frame| frame.into_optimized_plan())
-    {
-        Ok(Ok(plan)) => plan,
-        Ok(Err(error)) | Err(error) => return format!("error: {error}\n"),
+    let pushed = match context.sql(sql).await {
+        Ok(frame) => {
+            let (state, plan) = frame.into_parts();
+            optimize::pushed(&state, plan, Mode::Prefer)
+        }
+        Err(error) => return format!("error: {error}\n"),
     };
-    let plan = push(plan, Mode::Prefer).expect(sql);
+    let plan = match pushed {
+        Ok(plan) => plan,
+        Err(error) => return format!("error: {}\n", error.message()),
+    };
     let mut text = String::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Extension(extension) = node
@@ -130,6 +133,7 @@ async fn every_rule_has_its_golden() {
         "aggregate",
         "join",
         "union_and_subquery",
+        "correlated",
         "window",
     ] {
         check(&format!("{file}.golden")).await;

@@ -74,9 +74,10 @@ impl<'a> Token<'a> {
 /// The statements of a message as byte ranges, comments and blanks around them
 /// left out; semicolons inside parentheses do not separate.
 pub fn split(sql: &str) -> Vec<Range<usize>> {
-    if is_one_piece(sql) {
-        let whole = 0..sql.len();
-        return vec![whole];
+    let ended = without_end(sql);
+    if is_one_piece(ended) {
+        let piece = 0..ended.len();
+        return vec![piece];
     }
     let mut pieces = Vec::new();
     let mut current: Option<Range<usize>> = None;
@@ -101,14 +102,28 @@ pub fn split(sql: &str) -> Vec<Range<usize>> {
     pieces
 }
 
-/// Nothing in it separates, comments or surrounds.
+/// Without the semicolon at its end: a statement that is whole without it is the
+/// same with it.
+pub fn without_end(sql: &str) -> &str {
+    let text = sql.trim_ascii_end();
+    text.strip_suffix(';').unwrap_or(text)
+}
+
+/// Nothing in it separates, comments or surrounds, and every quote is closed.
 fn is_one_piece(sql: &str) -> bool {
     let bytes = sql.as_bytes();
     let bare = |byte: Option<&u8>| byte.is_some_and(|byte| !byte.is_ascii_whitespace());
-    bare(bytes.first())
-        && bare(bytes.last())
-        // 0x0b is blank to the lexer alone
-        && !bytes.iter().any(|byte| matches!(byte, b';' | b'-' | b'/' | 0x0b))
+    let (mut single, mut double) = (0usize, 0usize);
+    for byte in bytes {
+        match byte {
+            // 0x0b is blank to the lexer alone
+            b';' | b'-' | b'/' | 0x0b => return false,
+            b'\'' => single += 1,
+            b'"' => double += 1,
+            _ => {}
+        }
+    }
+    bare(bytes.first()) && bare(bytes.last()) && single % 2 == 0 && double % 2 == 0
 }
 
 #[derive(Debug, Clone)]
@@ -128,6 +143,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    #[inline]
     fn byte(&self, ahead: usize) -> u8 {
         self.sql
             .as_bytes()
@@ -139,8 +155,15 @@ impl<'a> Lexer<'a> {
     /// Skips blanks and comments; false at a comment that never ends.
     fn skip_blanks(&mut self) -> bool {
         loop {
-            match (self.byte(0), self.byte(1)) {
-                (b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c, _) => self.at += 1,
+            let first = self.byte(0);
+            if is(BLANK, first) {
+                self.at += 1;
+                continue;
+            }
+            if first != b'-' && first != b'/' {
+                return true;
+            }
+            match (first, self.byte(1)) {
                 (b'-', b'-') => {
                     let rest = &self.sql.as_bytes()[self.at..];
                     self.at += rest
@@ -229,6 +252,15 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    fn word(&mut self) -> Token<'a> {
+        let bytes = self.sql.as_bytes();
+        let mut end = self.at + 1;
+        while bytes.get(end).is_some_and(|byte| is(WITHIN_NAME, *byte)) {
+            end += 1;
+        }
+        self.token(Kind::Word, end)
+    }
+
     fn number(&mut self) -> Token<'a> {
         let bytes = &self.sql.as_bytes()[self.at..];
         let mut length = 0;
@@ -258,7 +290,15 @@ impl<'a> Iterator for Lexer<'a> {
             return None;
         }
         let continues = self.escaped && self.sql[before..self.at].contains(['\n', '\r']);
-        let token = match (self.byte(0), self.byte(1)) {
+        let first = self.byte(0);
+        if is(NAME, first)
+            && !is(DIGIT, first)
+            && !(matches!(first, b'e' | b'E') && self.byte(1) == b'\'')
+        {
+            self.escaped = false;
+            return Some(self.word());
+        }
+        let token = match (first, self.byte(1)) {
             (b'\'', _) if continues => self.quoted(Kind::EscapedText, 1, b'\'', true),
             (b'\'', _) => self.quoted(Kind::Text, 1, b'\'', false),
             (b'e' | b'E', b'\'') => self.quoted(Kind::EscapedText, 2, b'\'', true),
@@ -266,13 +306,6 @@ impl<'a> Iterator for Lexer<'a> {
             (b'$', _) => self.dollar(),
             (b'0'..=b'9', _) | (b'.', b'0'..=b'9') => self.number(),
             (b':', b':') => self.token(Kind::Symbol, self.at + 2),
-            (byte, _) if is_name_byte(byte) => {
-                let length = self.sql.as_bytes()[self.at..]
-                    .iter()
-                    .take_while(|b| is_name_byte(**b) || **b == b'$')
-                    .count();
-                self.token(Kind::Word, self.at + length)
-            }
             _ => self.token(Kind::Symbol, self.at + 1),
         };
         self.escaped = token.kind == Kind::EscapedText;
@@ -280,8 +313,37 @@ impl<'a> Iterator for Lexer<'a> {
     }
 }
 
+const BLANK: u8 = 1;
+const DIGIT: u8 = 2;
+const NAME: u8 = 4;
+const WITHIN_NAME: u8 = 8;
+
+/// What each byte may be: every statement's every byte is asked about.
+const CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => BLANK,
+            b'0'..=b'9' => DIGIT | NAME | WITHIN_NAME,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => NAME | WITHIN_NAME,
+            b'$' => WITHIN_NAME,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+}
+
+#[inline]
+fn is(class: u8, byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
+}
+
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+    is(NAME, byte)
 }
 
 fn unquote(text: &str, quote: char) -> Cow<'_, str> {
@@ -348,6 +410,10 @@ mod tests {
             ("", vec![]),
             (" ; ;-- x\n;", vec![]),
             ("select 1", vec!["select 1"]),
+            ("select 1; ", vec!["select 1"]),
+            ("select 1 ;", vec!["select 1"]),
+            ("select ';", vec!["select ';"]),
+            ("select '''; ';", vec!["select '''; '"]),
             ("select ';'; select 2;", vec!["select ';'", "select 2"]),
             ("select E'\\';'; b", vec!["select E'\\';'", "b"]),
             ("select $a$;$a$; b", vec!["select $a$;$a$", "b"]),

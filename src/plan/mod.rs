@@ -104,19 +104,20 @@ impl Planned {
         }
     }
 
-    /// What `work` makes of the optimized plan. It is asked once where neither
-    /// changes while the catalog and the settings stay the same.
+    /// What `work` makes of the plan with its parameters' values in place. It is
+    /// asked once where that does not change while the catalog and the settings
+    /// stay the same.
     pub fn settled(
         &self,
-        state: &SessionState,
         parameters: Vec<ScalarValue>,
         work: impl FnOnce(LogicalPlan) -> Result<LogicalPlan>,
     ) -> Result<Arc<LogicalPlan>> {
         if let Some(kept) = self.kept() {
             return Ok(kept.clone());
         }
-        let optimized = optimize(state, self, parameters)?;
-        let made = Arc::new(depth::with_deep_stack(|| work(optimized))?);
+        let made =
+            depth::with_deep_stack(|| work(bind(&self.logical, &self.parameters, parameters)?))?;
+        let made = Arc::new(made);
         Ok(match &self.settled {
             Settled::Once(kept) => kept.get_or_init(|| made).clone(),
             Settled::Never => made,
@@ -242,18 +243,6 @@ fn plan_query(
         parameters,
         logical: Arc::new(logical),
         explain,
-    })
-}
-
-/// The plan with its parameters' values in place, analyzed and optimized.
-fn optimize(
-    state: &SessionState,
-    planned: &Planned,
-    parameters: Vec<ScalarValue>,
-) -> Result<LogicalPlan> {
-    depth::with_deep_stack(|| {
-        let plan = bind(&planned.logical, &planned.parameters, parameters)?;
-        Ok(state.optimize(&plan)?)
     })
 }
 

@@ -2,6 +2,7 @@
 //! node by node. What does not fit on the same level goes around it as a
 //! derived table. Knows nothing of plans.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::value::{Form, Value};
@@ -93,12 +94,11 @@ impl Rows {
 
 /// Names for relations, each given once in a statement.
 #[derive(Debug, Default)]
-pub(super) struct Aliases(usize);
+pub(super) struct Aliases(Cell<usize>);
 
 impl Aliases {
-    pub(super) fn next(&mut self) -> usize {
-        self.0 += 1;
-        self.0 - 1
+    pub(super) fn next(&self) -> usize {
+        self.0.replace(self.0.get() + 1)
     }
 }
 
@@ -136,7 +136,7 @@ impl Select {
     }
 
     /// The same rows from a derived table.
-    pub(super) fn nested(self, aliases: &mut Aliases) -> Select {
+    pub(super) fn nested(self, aliases: &Aliases) -> Select {
         let alias = aliases.next();
         let items = self
             .items
@@ -149,7 +149,7 @@ impl Select {
         Select::of(From::Nested { branches, alias }, items, rows)
     }
 
-    pub(super) fn open(self, aliases: &mut Aliases) -> Select {
+    pub(super) fn open(self, aliases: &Aliases) -> Select {
         match self.is_open() {
             true => self,
             false => self.nested(aliases),
@@ -158,7 +158,7 @@ impl Select {
 
     /// Open, without conditions and computed columns of its own: what an outer
     /// join may fill with NULLs.
-    pub(super) fn bare(self, aliases: &mut Aliases) -> Select {
+    pub(super) fn bare(self, aliases: &Aliases) -> Select {
         let plain = self.items.iter().all(|item| item.form == Form::Column);
         match self.is_open() && self.filters.is_empty() && plain {
             true => self,
@@ -168,7 +168,7 @@ impl Select {
 
     /// Rows come in groups or in part only after a limit; a condition on them
     /// goes around it.
-    pub(super) fn unlimited(self, aliases: &mut Aliases) -> Select {
+    pub(super) fn unlimited(self, aliases: &Aliases) -> Select {
         match self.is_limited() {
             true => self.nested(aliases),
             false => self,

@@ -13,6 +13,7 @@ mod remote_scan;
 mod remote_sql;
 mod rules;
 mod value;
+mod whole;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
@@ -21,6 +22,7 @@ use crate::error::{Error, Result};
 
 pub use outcome::{Kept, Reason};
 pub use remote_scan::{RemoteScan, in_plan};
+pub use whole::{is_correlated, push_whole};
 
 /// What `narrows.pushdown` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 use super::fragment::{From, Select};
 use super::outcome::{Kept, Reason};
 use super::remote_sql;
-use super::rules::Scope;
+use super::rules::{Scope, Within};
 use super::value::{self, Form, Value, alias_name};
 use crate::names::SourceName;
 use crate::sources::postgres::{PostgresSource, SingleTable};
@@ -85,11 +85,20 @@ impl RemoteScan {
         self.apart.as_ref()
     }
 
-    pub(super) fn scope(&self) -> Scope<'_> {
+    /// Would it send more rows than its tables apart?
+    pub(super) fn multiplies(&self) -> bool {
+        let together = self.select.rows.count;
+        self.apart
+            .as_ref()
+            .is_some_and(|apart| apart.rows < together)
+    }
+
+    pub(super) fn scope<'a>(&'a self, within: Within<'a>) -> Scope<'a> {
         Scope {
             schema: &self.schema,
             items: &self.select.items,
             source: self.source_name(),
+            within,
         }
     }
 

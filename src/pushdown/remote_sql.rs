@@ -54,6 +54,15 @@ pub(super) fn subquery(query: &Select) -> String {
     select(query, &items)
 }
 
+/// A subquery of which only counts whether it has rows.
+pub(super) fn existing(query: &Select) -> String {
+    match query.grouping {
+        // its aggregates may be what makes it one row
+        Some(_) => subquery(query),
+        None => select(query, &["1".into()]),
+    }
+}
+
 /// `SELECT 1` from the same rows with one more condition.
 pub(super) fn existence(query: &Select, conditions: &[String]) -> String {
     let mut sql = String::from("EXISTS (SELECT 1 FROM ");

@@ -210,6 +210,9 @@ impl Dice {
         if self.one_in(5) {
             items.push(format!("{} AS w", self.window(&tables)));
         }
+        if self.one_in(8) {
+            items.push(format!("{} AS l", self.looked_up(&tables)));
+        }
         let condition = self.condition(&tables, 2);
         let distinct = if self.one_in(5) { "DISTINCT " } else { "" };
         let mut sql = format!(
@@ -399,7 +402,19 @@ impl Dice {
                 _ => format!("({a} AND {b})"),
             };
         }
-        self.test(tables, 14)
+        self.test(tables, 15)
+    }
+
+    /// One value for each row, of rows that go with it.
+    fn looked_up(&mut self, tables: &Tables) -> String {
+        let key = self.number(tables, 0);
+        let call = self.pick(&["max(x.id)", "min(x.total)", "count(*)", "sum(x.boxes)"]);
+        // the engine alone does not take a comparison that is none of equality
+        let more = match self.one_in(8) {
+            true => format!(" AND x.boxes < {}", self.number(tables, 0)),
+            false => String::new(),
+        };
+        format!("(SELECT {call} FROM shop.orders x WHERE x.customer_id = {key}{more})")
     }
 
     /// Without a subquery, which the engine does not take everywhere.
@@ -441,6 +456,7 @@ impl Dice {
                 self.below(900)
             ),
             12 => format!("{a} {operator} (SELECT max(x.id) FROM shop.customers x WHERE x.vip)"),
+            13 => format!("{a} {operator} {}", self.looked_up(tables)),
             _ => format!("{a} {operator} {b}"),
         }
     }

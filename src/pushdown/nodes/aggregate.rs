@@ -6,22 +6,23 @@ use datafusion::logical_expr::logical_plan::Aggregate;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::{grown, noted, over_apart};
-use crate::pushdown::fragment::{Aliases, Grouping, Rows, Select};
+use crate::pushdown::estimate;
+use crate::pushdown::fragment::{Grouping, Rows, Select};
 use crate::pushdown::outcome::{Outcome, Reason};
 use crate::pushdown::remote_scan::{self, RemoteScan};
-use crate::pushdown::{estimate, rules};
+use crate::pushdown::rules::{self, Within};
 use crate::types::PgType;
 
 pub(super) fn push(
     aggregate: Aggregate,
-    aliases: &mut Aliases,
+    within: Within<'_>,
 ) -> EngineResult<Transformed<LogicalPlan>> {
     let Some(below) = remote_scan::in_plan(&aggregate.input) else {
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
     };
     let node = LogicalPlan::Aggregate(aggregate.clone());
     let apart = over_apart(&node, below)?;
-    let pushed = grouped(below, &aggregate, aliases)
+    let pushed = grouped(below, &aggregate, within)
         .and_then(|select| grown(below, select, &aggregate.schema, apart));
     match pushed {
         Ok(remote) => Ok(Transformed::yes(remote)),
@@ -29,12 +30,12 @@ pub(super) fn push(
     }
 }
 
-fn grouped(below: &RemoteScan, aggregate: &Aggregate, aliases: &mut Aliases) -> Outcome<Select> {
-    let mut select = below.select().clone().open(aliases);
+fn grouped(below: &RemoteScan, aggregate: &Aggregate, within: Within<'_>) -> Outcome<Select> {
+    let mut select = below.select().clone().open(within.aliases);
     let items = std::mem::take(&mut select.items);
     let scope = rules::Scope {
         items: &items,
-        ..below.scope()
+        ..below.scope(within)
     };
     let keys = aggregate
         .group_expr

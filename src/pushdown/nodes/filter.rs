@@ -8,24 +8,21 @@ use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Filter, LogicalPlan};
 
 use super::{grown, leaf, over_apart, plain};
-use crate::pushdown::fragment::Aliases;
+use crate::pushdown::estimate;
 use crate::pushdown::outcome::Kept;
 use crate::pushdown::remote_scan::{self, RemoteScan};
-use crate::pushdown::{estimate, rules};
+use crate::pushdown::rules::{self, Within};
 
-pub(super) fn push(
-    filter: Filter,
-    aliases: &mut Aliases,
-) -> EngineResult<Transformed<LogicalPlan>> {
+pub(super) fn push(filter: Filter, within: Within<'_>) -> EngineResult<Transformed<LogicalPlan>> {
     let Some(below) = remote_scan::in_plan(&filter.input) else {
         return Ok(Transformed::no(LogicalPlan::Filter(filter)));
     };
     // a filter above a limit must not sink below it
-    let mut select = below.select().clone().unlimited(aliases);
+    let mut select = below.select().clone().unlimited(within.aliases);
     let items = select.items.clone();
     let scope = rules::Scope {
         items: &items,
-        ..below.scope()
+        ..below.scope(within)
     };
     let (mut pushed, mut kept, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
     for conjunct in split_conjunction_owned(filter.predicate.clone()) {

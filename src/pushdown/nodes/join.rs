@@ -10,14 +10,14 @@ use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, ExprSchemable, Join, LogicalPlan};
 
 use super::{grown, noted};
-use crate::pushdown::fragment::{Aliases, From, JoinKind, Rows, Select};
+use crate::pushdown::fragment::{From, JoinKind, Rows, Select};
 use crate::pushdown::outcome::{Outcome, Reason};
 use crate::pushdown::remote_scan::{self, Apart, RemoteScan};
-use crate::pushdown::rules::{self, Scope};
+use crate::pushdown::rules::{self, Scope, Within};
 use crate::pushdown::value::Value;
 use crate::pushdown::{estimate, remote_sql};
 
-pub(super) fn push(join: Join, aliases: &mut Aliases) -> EngineResult<Transformed<LogicalPlan>> {
+pub(super) fn push(join: Join, within: Within<'_>) -> EngineResult<Transformed<LogicalPlan>> {
     let (Some(left), Some(right)) = (
         remote_scan::in_plan(&join.left),
         remote_scan::in_plan(&join.right),
@@ -28,7 +28,7 @@ pub(super) fn push(join: Join, aliases: &mut Aliases) -> EngineResult<Transforme
         return Ok(Transformed::no(LogicalPlan::Join(join)));
     }
     let node = LogicalPlan::Join(join.clone());
-    let select = match joined(left, right, &join, aliases) {
+    let select = match joined(left, right, &join, within) {
         Ok(select) => select,
         Err(reason) => return noted(node, reason),
     };
@@ -84,7 +84,7 @@ fn joined(
     left: &RemoteScan,
     right: &RemoteScan,
     join: &Join,
-    aliases: &mut Aliases,
+    within: Within<'_>,
 ) -> Outcome<Select> {
     let (outer_left, outer_right) = match join.join_type {
         JoinType::Left => (false, true),
@@ -92,15 +92,15 @@ fn joined(
         JoinType::Full => (true, true),
         _ => (false, false),
     };
-    let mut open = |side: &RemoteScan, filled: bool| {
+    let open = |side: &RemoteScan, filled: bool| {
         let select = side.select().clone();
         match filled {
-            true => select.bare(aliases),
-            false => select.open(aliases),
+            true => select.bare(within.aliases),
+            false => select.open(within.aliases),
         }
     };
     let sides = (open(left, outer_left), open(right, outer_right));
-    let sides = matched(sides, left, right, join)?;
+    let sides = matched(sides, left, right, join, within)?;
     match join.join_type {
         JoinType::Inner => Ok(both(sides, JoinKind::Inner)),
         JoinType::Left => Ok(both(sides, JoinKind::Left)),
@@ -135,8 +135,9 @@ fn matched(
     left_scan: &RemoteScan,
     right_scan: &RemoteScan,
     join: &Join,
+    within: Within<'_>,
 ) -> Outcome<Sides> {
-    let scope = |scan, select| scoped(scan, select);
+    let scope = |scan, select| scoped(scan, select, within);
     let (left_scope, right_scope) = (scope(left_scan, &left), scope(right_scan, &right));
     let symbol = match join.null_equality {
         NullEquality::NullEqualsNothing => "=",
@@ -161,6 +162,7 @@ fn matched(
             schema: &schema,
             items: &items,
             source: left_scan.source_name(),
+            within,
         };
         for conjunct in split_conjunction(filter) {
             conditions.push(rules::predicate(scope, conjunct)?);
@@ -176,10 +178,10 @@ fn matched(
     })
 }
 
-fn scoped<'a>(scan: &'a RemoteScan, select: &'a Select) -> Scope<'a> {
+fn scoped<'a>(scan: &'a RemoteScan, select: &'a Select, within: Within<'a>) -> Scope<'a> {
     Scope {
         items: &select.items,
-        ..scan.scope()
+        ..scan.scope(within)
     }
 }
 

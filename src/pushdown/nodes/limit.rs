@@ -8,23 +8,20 @@ use datafusion::logical_expr::logical_plan::Sort;
 use datafusion::logical_expr::{FetchType, Limit, LogicalPlan, SkipType};
 
 use super::{grown, noted, over_apart};
-use crate::pushdown::fragment::{Aliases, Select};
+use crate::pushdown::fragment::Select;
 use crate::pushdown::outcome::Outcome;
 use crate::pushdown::remote_scan::{self, RemoteScan};
-use crate::pushdown::rules;
+use crate::pushdown::rules::{self, Within};
 
 /// The source sends the first rows; they are put in order again here, because
 /// a scan promises none.
-pub(super) fn push_sort(
-    sort: Sort,
-    aliases: &mut Aliases,
-) -> EngineResult<Transformed<LogicalPlan>> {
+pub(super) fn push_sort(sort: Sort, within: Within<'_>) -> EngineResult<Transformed<LogicalPlan>> {
     let (Some(below), Some(fetch)) = (remote_scan::in_plan(&sort.input), sort.fetch) else {
         return Ok(Transformed::no(LogicalPlan::Sort(sort)));
     };
     let node = LogicalPlan::Sort(sort.clone());
     let apart = over_apart(&node, below)?;
-    let pushed = first_rows(below, &sort, fetch, aliases)
+    let pushed = first_rows(below, &sort, fetch, within)
         .and_then(|select| grown(below, select, sort.input.schema(), apart));
     match pushed {
         Ok(remote) => Ok(Transformed::yes(LogicalPlan::Sort(Sort {
@@ -39,13 +36,13 @@ fn first_rows(
     below: &RemoteScan,
     sort: &Sort,
     fetch: usize,
-    aliases: &mut Aliases,
+    within: Within<'_>,
 ) -> Outcome<Select> {
-    let mut select = below.select().clone().unlimited(aliases);
+    let mut select = below.select().clone().unlimited(within.aliases);
     let items = select.items.clone();
     let scope = rules::Scope {
         items: &items,
-        ..below.scope()
+        ..below.scope(within)
     };
     select.order = sort
         .expr

@@ -20,28 +20,36 @@ use datafusion::logical_expr::{Extension, LogicalPlan};
 use super::fragment::{Aliases, Select};
 use super::outcome::{Kept, Outcome, Reason};
 use super::remote_scan::{self, Apart, RemoteScan};
+use super::rules::Within;
 
 pub(super) fn push(plan: LogicalPlan) -> EngineResult<LogicalPlan> {
-    let mut aliases = Aliases::default();
+    let aliases = Aliases::default();
+    let within = Within::statement(&aliases);
     let pushed = plan
-        .transform_up_with_subqueries(|node| push_node(node, &mut aliases))?
+        .transform_up_with_subqueries(|node| push_node(node, within))?
         .data;
     let settled = pushed.transform_down_with_subqueries(settle)?;
     Ok(settled.data)
 }
 
-fn push_node(node: LogicalPlan, aliases: &mut Aliases) -> EngineResult<Transformed<LogicalPlan>> {
+/// Subqueries are left to the expressions that they are in.
+pub(super) fn push_within(plan: LogicalPlan, within: Within<'_>) -> EngineResult<LogicalPlan> {
+    let pushed = plan.transform_up(|node| push_node(node, within))?;
+    Ok(pushed.data)
+}
+
+fn push_node(node: LogicalPlan, within: Within<'_>) -> EngineResult<Transformed<LogicalPlan>> {
     match node {
-        LogicalPlan::TableScan(scan) => scan::push(scan, aliases),
+        LogicalPlan::TableScan(scan) => scan::push(scan, within),
         LogicalPlan::SubqueryAlias(alias) => scan::push_alias(alias),
-        LogicalPlan::Filter(filter) => filter::push(filter, aliases),
-        LogicalPlan::Projection(projection) => project::push(projection),
-        LogicalPlan::Aggregate(aggregate) => aggregate::push(aggregate, aliases),
-        LogicalPlan::Sort(sort) => limit::push_sort(sort, aliases),
+        LogicalPlan::Filter(filter) => filter::push(filter, within),
+        LogicalPlan::Projection(projection) => project::push(projection, within),
+        LogicalPlan::Aggregate(aggregate) => aggregate::push(aggregate, within),
+        LogicalPlan::Sort(sort) => limit::push_sort(sort, within),
         LogicalPlan::Limit(limit) => limit::push(limit),
-        LogicalPlan::Join(join) => join::push(join, aliases),
-        LogicalPlan::Union(union) => union::push(union, aliases),
-        LogicalPlan::Window(window) => window::push(window, aliases),
+        LogicalPlan::Join(join) => join::push(join, within),
+        LogicalPlan::Union(union) => union::push(union, within),
+        LogicalPlan::Window(window) => window::push(window, within),
         other => Ok(Transformed::no(other)),
     }
 }
@@ -51,11 +59,10 @@ fn settle(node: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
     let Some(remote) = remote_scan::in_plan(&node) else {
         return Ok(Transformed::no(node));
     };
-    let together = remote.select().rows.count;
     match remote.apart() {
-        Some(apart) if apart.rows < together => {
+        Some(apart) if remote.multiplies() => {
             let reason = Reason::MoreRows {
-                together: together.ceil() as u64,
+                together: remote.select().rows.count.ceil() as u64,
                 apart: apart.rows.ceil() as u64,
             };
             let plan = apart.plan.as_ref().clone();

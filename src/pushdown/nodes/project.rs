@@ -12,17 +12,20 @@ use datafusion::logical_expr::{Filter, LogicalPlan, Projection};
 use super::{grown, leaf, noted, over_apart};
 use crate::pushdown::outcome::{Outcome, Reason};
 use crate::pushdown::remote_scan::{self, RemoteScan};
-use crate::pushdown::rules;
+use crate::pushdown::rules::{self, Within};
 use crate::pushdown::value::Value;
 
 /// Expressions written out into each other must not grow without bounds.
 const LONGEST: usize = 100_000;
 
-pub(super) fn push(projection: Projection) -> EngineResult<Transformed<LogicalPlan>> {
+pub(super) fn push(
+    projection: Projection,
+    within: Within<'_>,
+) -> EngineResult<Transformed<LogicalPlan>> {
     let Some(below) = remote_scan::in_plan(&projection.input) else {
         return narrow(projection, None);
     };
-    let items = match items(below, &projection) {
+    let items = match items(below, &projection, within) {
         Ok(items) => items,
         Err(reason) => return narrow(projection, Some(reason)),
     };
@@ -37,11 +40,11 @@ pub(super) fn push(projection: Projection) -> EngineResult<Transformed<LogicalPl
     }
 }
 
-fn items(below: &RemoteScan, projection: &Projection) -> Outcome<Vec<Value>> {
+fn items(below: &RemoteScan, projection: &Projection, within: Within<'_>) -> Outcome<Vec<Value>> {
     let items = projection
         .expr
         .iter()
-        .map(|expr| rules::value(below.scope(), expr))
+        .map(|expr| rules::value(below.scope(within), expr))
         .collect::<Outcome<Vec<_>>>()?;
     match items.iter().map(|item| item.sql.len()).sum::<usize>() {
         ..=LONGEST => Ok(items),

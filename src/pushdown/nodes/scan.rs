@@ -9,15 +9,13 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Filter, LogicalPlan, SubqueryAlias, TableScan};
 
 use super::{filter, leaf};
-use crate::pushdown::fragment::{Aliases, Select};
+use crate::pushdown::fragment::Select;
 use crate::pushdown::remote_scan::{self, RemoteScan};
+use crate::pushdown::rules::Within;
 use crate::sources::postgres::PostgresTable;
 
 /// A table of a Postgres source becomes a fragment of its own.
-pub(super) fn push(
-    scan: TableScan,
-    aliases: &mut Aliases,
-) -> EngineResult<Transformed<LogicalPlan>> {
+pub(super) fn push(scan: TableScan, within: Within<'_>) -> EngineResult<Transformed<LogicalPlan>> {
     let provider = source_as_provider(&scan.source)?;
     let Some(table) = provider.downcast_ref::<PostgresTable>() else {
         return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
@@ -27,7 +25,7 @@ pub(super) fn push(
         None => (0..table.columns().len()).collect(),
     };
     let source = table.source().clone();
-    let mut select = Select::of_table(Arc::new(table.clone()), &columns, aliases.next());
+    let mut select = Select::of_table(Arc::new(table.clone()), &columns, within.aliases.next());
     if let (Some(fetch), true) = (scan.fetch, scan.filters.is_empty()) {
         select.limit = Some(fetch);
         select.rows = select.rows.at_most(fetch as f64);
@@ -38,7 +36,7 @@ pub(super) fn push(
     match conjunction(scan.filters) {
         None => Ok(Transformed::yes(leaf(remote))),
         Some(predicate) => {
-            filter::push(Filter::try_new(predicate, Arc::new(leaf(remote)))?, aliases)
+            filter::push(Filter::try_new(predicate, Arc::new(leaf(remote)))?, within)
         }
     }
 }

@@ -5,13 +5,14 @@ use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{LogicalPlan, Union};
 
 use super::{leaf, noted};
-use crate::pushdown::fragment::{Aliases, From, Rows, Select};
+use crate::pushdown::fragment::{From, Rows, Select};
 use crate::pushdown::outcome::{Outcome, Reason};
 use crate::pushdown::remote_scan::{self, RemoteScan};
+use crate::pushdown::rules::Within;
 use crate::pushdown::value::Value;
 use crate::types::PgType;
 
-pub(super) fn push(union: Union, aliases: &mut Aliases) -> EngineResult<Transformed<LogicalPlan>> {
+pub(super) fn push(union: Union, within: Within<'_>) -> EngineResult<Transformed<LogicalPlan>> {
     let branches: Vec<&RemoteScan> = union
         .inputs
         .iter()
@@ -30,7 +31,7 @@ pub(super) fn push(union: Union, aliases: &mut Aliases) -> EngineResult<Transfor
         .iter()
         .flat_map(|branch| branch.kept().iter().cloned())
         .collect();
-    let remote = united(&branches, &union, aliases)
+    let remote = united(&branches, &union, within)
         .and_then(|select| RemoteScan::new(first.source().clone(), select, union.schema.clone()));
     match remote {
         Ok(remote) => Ok(Transformed::yes(leaf(remote.with_kept(kept)))),
@@ -38,19 +39,19 @@ pub(super) fn push(union: Union, aliases: &mut Aliases) -> EngineResult<Transfor
     }
 }
 
-fn united(branches: &[&RemoteScan], union: &Union, aliases: &mut Aliases) -> Outcome<Select> {
+fn united(branches: &[&RemoteScan], union: &Union, within: Within<'_>) -> Outcome<Select> {
     if union.schema.fields().is_empty() || branches.iter().any(|one| one.apart().is_some()) {
         return Err(Reason::Node {
             kind: "such a union".into(),
         });
     }
-    let alias = aliases.next();
+    let alias = within.aliases.next();
     let mut selects = Vec::with_capacity(branches.len());
     let mut columns: Vec<Value> = Vec::new();
     for branch in branches {
         let mut select = match branch.select().is_limited() {
             // its ORDER BY and LIMIT would be the whole union's
-            true => branch.select().clone().nested(aliases),
+            true => branch.select().clone().nested(within.aliases),
             false => branch.select().clone(),
         };
         let items = std::mem::take(&mut select.items);

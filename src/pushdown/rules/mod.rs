@@ -22,6 +22,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 
+use super::fragment::Aliases;
 use super::literal;
 use super::outcome::{Outcome, Reason};
 use super::value::{Class, Value};
@@ -41,6 +42,24 @@ pub(super) struct Scope<'a> {
     pub schema: &'a DFSchema,
     pub items: &'a [Value],
     pub source: &'a SourceName,
+    pub within: Within<'a>,
+}
+
+/// What is around the level that an expression is on.
+#[derive(Clone, Copy)]
+pub(super) struct Within<'a> {
+    pub aliases: &'a Aliases,
+    /// Of a subquery: the rows that it is asked for.
+    pub outer: Option<&'a Scope<'a>>,
+}
+
+impl<'a> Within<'a> {
+    pub(super) fn statement(aliases: &'a Aliases) -> Self {
+        Within {
+            aliases,
+            outer: None,
+        }
+    }
 }
 
 impl Scope<'_> {
@@ -98,6 +117,9 @@ pub(super) fn value(scope: Scope<'_>, expr: &Expr) -> Outcome<Value> {
         }
         Expr::ScalarFunction(call) => function::call(scope, expr, call),
         Expr::ScalarSubquery(subquery) => subquery::scalar(scope, subquery),
+        Expr::Exists(exists) => subquery::exists(scope, exists),
+        Expr::InSubquery(list) => subquery::in_subquery(scope, list),
+        Expr::OuterReferenceColumn(_, column) => subquery::outer(scope, column),
         other => Err(kind_of(other)),
     }
 }

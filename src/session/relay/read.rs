@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::{RelayPrepared, Relayed};
 use crate::error::{Error, Result};
 use crate::names::SourceName;
-use crate::plan::lexer::Lexer;
+use crate::plan::lexer::{Lexer, without_end};
 use crate::plan::relay::{
     Effects, Kind, Names, Reading, RelayStatement, Rewritten, classify, read_for,
 };
@@ -37,6 +37,7 @@ impl Session {
     /// The statement of a message that was read last, under the same names and
     /// settings. Whether it is allowed is asked each time.
     pub(in crate::session) fn read_again(&mut self, text: &str) -> Result<Option<Arc<Relayed>>> {
+        let text = without_end(text);
         let version = self.settings.version();
         let same = |last: &LastRead| last.version == version && *last.text == *text;
         if !self.relays.last_read.as_ref().is_some_and(same) {
