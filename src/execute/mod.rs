@@ -10,6 +10,7 @@ mod physical;
 mod plans;
 #[cfg(test)]
 mod pushdown_goldens;
+mod shared;
 mod state;
 mod threads;
 

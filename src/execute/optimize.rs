@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::push_down_limit::PushDownLimit;
@@ -11,29 +10,28 @@ use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
 use crate::error::Result;
-use crate::pushdown::{self, Mode};
+use crate::pushdown::{self, Mode, shared};
 
 /// `plan` has its parameters' values in place.
 pub(super) fn pushed(state: &SessionState, plan: LogicalPlan, mode: Mode) -> Result<LogicalPlan> {
-    if mode != Mode::Off
-        && pushdown::is_correlated(&plan)?
-        && let Some(whole) = pushdown::push_whole(simplified(state, &plan)?, mode)?
-    {
-        return Ok(whole);
+    let options = state.config_options();
+    let analyzed = state
+        .analyzer()
+        .execute_and_check(plan, options, |_, _| {})?;
+    let analyzed = shared::mark(analyzed)?;
+    if mode != Mode::Off && pushdown::is_for_one(&analyzed)? {
+        // nothing moved: subqueries are where they were written
+        let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+            Arc::new(ReplaceDistinctWithAggregate::new()),
+            Arc::new(SimplifyExpressions::new()),
+            Arc::new(PushDownLimit::new()),
+        ];
+        let simplified =
+            Optimizer::with_rules(rules).optimize(analyzed.clone(), state, |_, _| {})?;
+        if let Some(whole) = pushdown::push_whole(simplified, mode)? {
+            return Ok(whole);
+        }
     }
-    pushdown::push(state.optimize(&plan)?, mode)
-}
-
-/// Analyzed, and nothing in it moved: subqueries are where they were written.
-fn simplified(state: &SessionState, plan: &LogicalPlan) -> EngineResult<LogicalPlan> {
-    let analyzed =
-        state
-            .analyzer()
-            .execute_and_check(plan.clone(), state.config_options(), |_, _| {})?;
-    let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
-        Arc::new(ReplaceDistinctWithAggregate::new()),
-        Arc::new(SimplifyExpressions::new()),
-        Arc::new(PushDownLimit::new()),
-    ];
-    Optimizer::with_rules(rules).optimize(analyzed, state, |_, _| {})
+    let optimized = state.optimizer().optimize(analyzed, state, |_, _| {})?;
+    pushdown::push(optimized, mode)
 }

@@ -14,6 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 
+use super::shared::SharedExec;
 use crate::error::Result;
 use crate::plan::depth::OnDeepStack;
 use crate::pushdown::{self, RemoteScan};
@@ -33,7 +34,7 @@ pub(super) async fn physical_plan(
     Ok(plan)
 }
 
-/// Plans `RemoteScan` nodes.
+/// Plans the nodes that are not the engine's own.
 struct Fragments;
 
 #[async_trait]
@@ -43,10 +44,13 @@ impl ExtensionPlanner for Fragments {
         _planner: &dyn PhysicalPlanner,
         node: &dyn UserDefinedLogicalNode,
         _logical_inputs: &[&LogicalPlan],
-        _physical_inputs: &[Arc<dyn ExecutionPlan>],
+        physical_inputs: &[Arc<dyn ExecutionPlan>],
         session: &dyn Session,
         _context: &PhysicalPlanningContext,
     ) -> EngineResult<Option<Arc<dyn ExecutionPlan>>> {
+        if let (Some(shared), [input]) = (pushdown::shared::of_node(node), physical_inputs) {
+            return Ok(Some(Arc::new(SharedExec::new(shared.id(), input.clone()))));
+        }
         let Some(remote) = node.as_any().downcast_ref::<RemoteScan>() else {
             return Ok(None);
         };

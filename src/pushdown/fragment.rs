@@ -2,7 +2,7 @@
 //! node by node. What does not fit on the same level goes around it as a
 //! derived table. Knows nothing of plans.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::value::{Form, Value};
@@ -37,6 +37,8 @@ pub(super) enum From {
         table: Arc<PostgresTable>,
         alias: usize,
     },
+    /// A query in the statement's WITH.
+    Named { query: usize, alias: usize },
     /// One SELECT, or several with UNION ALL between.
     Nested { branches: Vec<Select>, alias: usize },
     Join {
@@ -99,6 +101,27 @@ pub(super) struct Aliases(Cell<usize>);
 impl Aliases {
     pub(super) fn next(&self) -> usize {
         self.0.replace(self.0.get() + 1)
+    }
+}
+
+/// The queries of a statement's WITH, in an order in which each may name those
+/// before it.
+#[derive(Debug, Default)]
+pub(super) struct Queries(RefCell<Vec<(usize, Select)>>);
+
+impl Queries {
+    /// Its columns. Who comes first is the query; the others are the same.
+    pub(super) fn add(&self, id: usize, query: &Select) -> Vec<Value> {
+        let mut queries = self.0.borrow_mut();
+        if let Some((_, known)) = queries.iter().find(|(known, _)| *known == id) {
+            return known.items.clone();
+        }
+        queries.push((id, query.clone()));
+        query.items.clone()
+    }
+
+    pub(super) fn into_list(self) -> Vec<(usize, Select)> {
+        self.0.into_inner()
     }
 }
 

@@ -12,6 +12,7 @@ mod outcome;
 mod remote_scan;
 mod remote_sql;
 mod rules;
+pub mod shared;
 mod value;
 mod whole;
 
@@ -22,7 +23,7 @@ use crate::error::{Error, Result};
 
 pub use outcome::{Kept, Reason};
 pub use remote_scan::{RemoteScan, in_plan};
-pub use whole::{is_correlated, push_whole};
+pub use whole::{is_for_one, push_whole};
 
 /// What `narrows.pushdown` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

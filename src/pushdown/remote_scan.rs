@@ -73,6 +73,16 @@ impl RemoteScan {
         RemoteScan { schema, ..self }
     }
 
+    /// The same, with what its statement names.
+    pub(super) fn with_queries(self, queries: &[(usize, Select)]) -> Self {
+        let sql = remote_sql::with(queries, &self.sql);
+        RemoteScan { sql, ..self }
+    }
+
+    pub(super) fn schema_ref(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
     pub(super) fn note(&mut self, kept: Kept) {
         self.kept.push(kept);
     }

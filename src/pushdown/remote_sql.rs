@@ -48,6 +48,15 @@ fn aggregates(select: &Select, grouping: &Grouping) -> bool {
         })
 }
 
+/// The statement with the queries that it names.
+pub(super) fn with(queries: &[(usize, Select)], statement: &str) -> String {
+    let queries: Vec<String> = queries
+        .iter()
+        .map(|(id, query)| format!("q{id} AS ({})", named(query)))
+        .collect();
+    format!("WITH {} {statement}", queries.join(", "))
+}
+
 /// A subquery whose columns do not matter, or have the values' own types.
 pub(super) fn subquery(query: &Select) -> String {
     let items: Vec<String> = query.items.iter().map(|item| item.sql.clone()).collect();
@@ -88,6 +97,9 @@ fn write_from(sql: &mut String, from: &From) {
                 table.remote().to_sql(),
                 alias_name(*alias)
             ));
+        }
+        From::Named { query, alias } => {
+            sql.push_str(&format!("q{query} AS {}", alias_name(*alias)));
         }
         From::Nested { branches, alias } => {
             let branches: Vec<String> = branches.iter().map(named).collect();

@@ -63,3 +63,9 @@ SELECT id, percent_rank() OVER (ORDER BY balance), upper(name), dense_rank() OVE
 SELECT DISTINCT customer_id, date_trunc('month', promised), max(total) OVER (PARTITION BY customer_id) FROM shop.orders ORDER BY 1, 2
 SELECT customer_id, rank() OVER (ORDER BY sum(total)) FROM shop.orders GROUP BY customer_id ORDER BY 1
 SELECT o.id, rank() OVER (ORDER BY o.total), i.n FROM shop.orders o JOIN (SELECT order_id, count(*) AS n FROM lake.lineitem GROUP BY 1) i ON i.order_id = o.id ORDER BY 1
+WITH s AS (SELECT customer_id, sum(total) AS t FROM shop.orders GROUP BY customer_id) SELECT c.id, c.name, s.t FROM shop.customers c JOIN s ON s.customer_id = c.id WHERE s.t = (SELECT max(t) FROM s)
+WITH s AS (SELECT order_id, sum(price) AS t FROM lake.lineitem GROUP BY order_id) SELECT o.id, s.t FROM shop.orders o JOIN s ON s.order_id = o.id WHERE s.t > (SELECT avg(t) FROM s) ORDER BY o.id
+WITH s AS (SELECT part_id, count(*) AS n FROM lake.lineitem GROUP BY part_id) SELECT a.part_id, a.n, b.n FROM s a JOIN s b ON b.part_id = a.part_id + 1 WHERE a.n > 3 ORDER BY a.part_id
+WITH s AS (SELECT DISTINCT customer_id FROM shop.orders) SELECT id FROM shop.customers WHERE id IN (SELECT customer_id FROM s) UNION ALL SELECT customer_id + 1000 FROM s ORDER BY 1 LIMIT 7
+SELECT o.id FROM shop.orders o WHERE o.total > (SELECT 1.2 * avg(x.total) FROM shop.orders x WHERE x.customer_id = o.customer_id) ORDER BY o.id
+SELECT o.id, (SELECT count(*) FROM lake.lineitem l WHERE l.order_id = o.id) AS n FROM shop.orders o ORDER BY o.id

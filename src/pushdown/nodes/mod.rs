@@ -7,6 +7,7 @@ mod join;
 mod limit;
 mod project;
 mod scan;
+mod shared;
 mod union;
 mod window;
 
@@ -50,6 +51,7 @@ fn push_node(node: LogicalPlan, within: Within<'_>) -> EngineResult<Transformed<
         LogicalPlan::Join(join) => join::push(join, within),
         LogicalPlan::Union(union) => union::push(union, within),
         LogicalPlan::Window(window) => window::push(window, within),
+        LogicalPlan::Extension(extension) => shared::push(extension, within),
         other => Ok(Transformed::no(other)),
     }
 }
@@ -72,7 +74,7 @@ fn settle(node: LogicalPlan) -> EngineResult<Transformed<LogicalPlan>> {
     }
 }
 
-fn leaf(remote: RemoteScan) -> LogicalPlan {
+pub(super) fn leaf(remote: RemoteScan) -> LogicalPlan {
     LogicalPlan::Extension(Extension {
         node: Arc::new(remote),
     })

@@ -22,7 +22,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 
-use super::fragment::Aliases;
+use super::fragment::{Aliases, Queries};
 use super::literal;
 use super::outcome::{Outcome, Reason};
 use super::value::{Class, Value};
@@ -51,6 +51,8 @@ pub(super) struct Within<'a> {
     pub aliases: &'a Aliases,
     /// Of a subquery: the rows that it is asked for.
     pub outer: Option<&'a Scope<'a>>,
+    /// Where the statement is pushed as a whole: those that it names.
+    pub queries: Option<&'a Queries>,
 }
 
 impl<'a> Within<'a> {
@@ -58,6 +60,7 @@ impl<'a> Within<'a> {
         Within {
             aliases,
             outer: None,
+            queries: None,
         }
     }
 }
