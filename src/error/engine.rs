@@ -1,6 +1,8 @@
 //! What the query engine's errors mean to a client. Our own errors travel
 //! through the engine boxed as `External` and are found again here.
 
+use std::io;
+
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
@@ -37,27 +39,25 @@ impl From<DataFusionError> for Error {
             DataFusionError::NotImplemented(text) => Error::unsupported(first_line(&text)),
             DataFusionError::Plan(text) => from_plan_text(&text),
             DataFusionError::Execution(text) => from_execution_text(&text),
-            DataFusionError::ResourcesExhausted(text) => {
-                let state = if text.contains("disk") {
-                    SqlState::DISK_FULL
-                } else {
-                    SqlState::OUT_OF_MEMORY
-                };
-                Error::new(state, "the query needs more memory than it may use")
-                    .with_hint("Raise query_memory in [limits], or ask for fewer rows.")
-                    .with_cause(text)
-            }
+            DataFusionError::ResourcesExhausted(text) => match text.contains("disk") {
+                true => no_room_to_spill().with_cause(text),
+                false => Error::new(
+                    SqlState::OUT_OF_MEMORY,
+                    "the query needs more memory than it may use",
+                )
+                .with_hint("Raise query_memory in [limits], or ask for fewer rows.")
+                .with_cause(text),
+            },
             DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
                 Error::from(*inner)
             }
+            // of what several wait for, a hash join's one side for example
+            DataFusionError::Shared(inner) => Error::from(own(&inner)),
             DataFusionError::Collection(mut all) if !all.is_empty() => Error::from(all.remove(0)),
             DataFusionError::ObjectStore(inner) => {
                 Error::new(SqlState::IO_ERROR, "a data file could not be read").with_cause(inner)
             }
-            DataFusionError::IoError(inner) => {
-                Error::new(SqlState::IO_ERROR, "a file could not be read or written")
-                    .with_cause(inner)
-            }
+            DataFusionError::IoError(inner) => from_io(inner),
             DataFusionError::ParquetError(inner) => {
                 Error::new(SqlState::DATA_CORRUPTED, "a Parquet file could not be read")
                     .with_cause(inner)
@@ -82,6 +82,44 @@ fn find_ours(error: &DataFusionError) -> Option<Error> {
         DataFusionError::ParquetError(inner) => ours_in(inner.as_ref()),
         DataFusionError::Collection(all) => all.iter().find_map(find_ours),
         _ => None,
+    }
+}
+
+/// The same error as one that is not shared; of others than these, the text.
+fn own(error: &DataFusionError) -> DataFusionError {
+    match error {
+        DataFusionError::Shared(inner) => own(inner),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => own(inner),
+        DataFusionError::ResourcesExhausted(text) => {
+            DataFusionError::ResourcesExhausted(text.clone())
+        }
+        DataFusionError::Execution(text) => DataFusionError::Execution(text.clone()),
+        DataFusionError::Plan(text) => DataFusionError::Plan(text.clone()),
+        DataFusionError::NotImplemented(text) => DataFusionError::NotImplemented(text.clone()),
+        DataFusionError::ArrowError(inner, _) => {
+            let arrow = match inner.as_ref() {
+                ArrowError::DivideByZero => ArrowError::DivideByZero,
+                ArrowError::ArithmeticOverflow(text) => {
+                    ArrowError::ArithmeticOverflow(text.clone())
+                }
+                ArrowError::ComputeError(text) => ArrowError::ComputeError(text.clone()),
+                ArrowError::CastError(text) => ArrowError::CastError(text.clone()),
+                ArrowError::ParseError(text) => ArrowError::ParseError(text.clone()),
+                ArrowError::InvalidArgumentError(text) => {
+                    ArrowError::InvalidArgumentError(text.clone())
+                }
+                ArrowError::IoError(text, inner) => {
+                    let inner = io::Error::new(inner.kind(), inner.to_string());
+                    ArrowError::IoError(text.clone(), inner)
+                }
+                other => return DataFusionError::Internal(other.to_string()),
+            };
+            DataFusionError::ArrowError(Box::new(arrow), None)
+        }
+        DataFusionError::IoError(inner) => {
+            DataFusionError::IoError(io::Error::new(inner.kind(), inner.to_string()))
+        }
+        other => DataFusionError::Internal(other.to_string()),
     }
 }
 
@@ -122,8 +160,32 @@ fn from_arrow(error: ArrowError) -> Error {
             Error::new(SqlState::DATA_EXCEPTION, first_line(&text))
         }
         ArrowError::NotYetImplemented(text) => Error::unsupported(first_line(&text)),
+        // what is spilled is written as Arrow's files
+        ArrowError::IoError(text, inner) => match text.contains("used disk space") {
+            true => no_room_to_spill().with_cause(text),
+            false => from_io(inner),
+        },
         other => Error::internal(other.to_string()),
     }
+}
+
+fn from_io(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::new(
+            SqlState::DISK_FULL,
+            "the disk that queries spill to is full",
+        ),
+        _ => Error::new(SqlState::IO_ERROR, "a file could not be read or written"),
+    }
+    .with_cause(error)
+}
+
+fn no_room_to_spill() -> Error {
+    Error::new(
+        SqlState::DISK_FULL,
+        "the query needs more room to spill than it may use",
+    )
+    .with_hint("Raise spill_limit in [limits], or ask for fewer rows.")
 }
 
 fn from_execution_text(text: &str) -> Error {

@@ -11,7 +11,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::scalar::ScalarValue;
 
 use super::plans::{Asked, Plans};
-use super::{Threads, explain, join_keys, optimize, physical, shared, state};
+use super::{Threads, compact, explain, join_keys, optimize, physical, shared, state};
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
 use crate::error::Result;
@@ -246,7 +246,7 @@ impl EngineSession {
             Some(_) => join_keys::kept_for_sources(physical)?,
             None => physical,
         };
-        let physical = shared::united(physical)?;
+        let physical = compact::before_merges(shared::united(physical)?)?;
         let reads = StatementReads::of_plan(&physical, &pinned, options);
         state.config_mut().set_extension(Arc::new(reads));
         if !pinned.0.is_empty() {

@@ -1,6 +1,7 @@
 //! Runs plans: one `Engine` a process, one `EngineSession` a connection. The
 //! session hands in parsed statements and gets back streams of record batches.
 
+mod compact;
 mod engine;
 mod explain;
 mod fragments;
@@ -10,6 +11,7 @@ mod physical;
 mod plans;
 #[cfg(test)]
 mod pushdown_goldens;
+mod semi_joins;
 mod shared;
 mod state;
 mod threads;

@@ -12,6 +12,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
+use super::semi_joins::SemiJoinsFirst;
 use crate::catalog::Catalog;
 use crate::config::{Config, Limits};
 use crate::error::Result;
@@ -30,6 +31,7 @@ pub(super) fn shared(config: &Config, catalog: &Arc<ArcSwap<Catalog>>) -> Result
         .with_config(session_config())
         .with_runtime_env(runtime(&config.limits)?)
         .with_default_features()
+        .with_optimizer_rule(Arc::new(SemiJoinsFirst))
         .build();
     semantics::register_rules(&mut state);
     plan::register_rules(&mut state);

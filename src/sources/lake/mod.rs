@@ -9,6 +9,7 @@ mod carrier;
 mod fence;
 mod footer;
 mod fresh;
+mod late;
 pub mod listing;
 mod parquet;
 mod prune;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
@@ -25,6 +26,7 @@ use futures::stream::BoxStream;
 use object_store::ObjectStore;
 
 use super::footer::broken;
+use super::late::{self, LateFilter};
 use crate::names::RelationName;
 use crate::sources::object_store::OpenStore;
 
@@ -56,6 +58,28 @@ impl ParquetFiles {
         })
     }
 
+    /// The reading in two steps, where a filter may come to leave few rows.
+    fn late(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        config: &FileScanConfig,
+        partition: usize,
+    ) -> Result<Option<Late>> {
+        let Some(source) = self.inner.downcast_ref::<ParquetSource>() else {
+            return Ok(None);
+        };
+        let filters = late::filters_of(source);
+        if filters.is_empty() || source.table_parquet_options().global.pushdown_filters {
+            return Ok(None);
+        }
+        let source: Arc<dyn FileSource> = Arc::new(source.clone().with_pushdown_filters(true));
+        Ok(Some(Late {
+            filters,
+            schema: self.inner.table_schema().table_schema().clone(),
+            inner: source.create_morselizer(store, config, partition)?,
+        }))
+    }
+
     fn has_floats(&self) -> bool {
         let fields = self.inner.table_schema().file_schema().fields();
         fields.iter().any(|field| field.data_type().is_floating())
@@ -79,7 +103,10 @@ impl FileSource for ParquetFiles {
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
         Ok(Box::new(NamedMorselizer {
-            inner: self.inner.create_morselizer(store, config, partition)?,
+            inner: self
+                .inner
+                .create_morselizer(store.clone(), config, partition)?,
+            late: self.late(store, config, partition)?,
             origin: self.origin.clone(),
         }))
     }
@@ -176,7 +203,24 @@ impl FileSource for ParquetFiles {
 #[derive(Debug)]
 struct NamedMorselizer {
     inner: Box<dyn Morselizer>,
+    late: Option<Late>,
     origin: Origin,
+}
+
+#[derive(Debug)]
+struct Late {
+    filters: Vec<LateFilter>,
+    schema: SchemaRef,
+    inner: Box<dyn Morselizer>,
+}
+
+impl Late {
+    fn pays(&self, file: &PartitionedFile) -> bool {
+        file.statistics.as_ref().is_some_and(|statistics| {
+            let mut filters = self.filters.iter();
+            filters.any(|filter| filter.leaves_few(statistics, &self.schema))
+        })
+    }
 }
 
 impl Morselizer for NamedMorselizer {
@@ -185,7 +229,11 @@ impl Morselizer for NamedMorselizer {
             origin: self.origin.clone(),
             path: file.object_meta.location.clone(),
         });
-        let inner = self.inner.plan_file(file).map_err(|e| name.add_to(e))?;
+        let inner = match &self.late {
+            Some(late) if late.pays(&file) => &late.inner,
+            _ => &self.inner,
+        };
+        let inner = inner.plan_file(file).map_err(|e| name.add_to(e))?;
         Ok(Box::new(NamedPlanner { inner, name }))
     }
 }

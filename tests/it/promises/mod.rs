@@ -23,9 +23,12 @@
 //! | 23 hostile values, odd settings | `reading` |
 //! | 24 UTF-8 | `reading`, `malformed` |
 //! | 26 a source that is only read | `read_only`, `relay` |
+//! | 25 what is pushed gives the same answer | `random`, `federation` |
+//! | 27 one snapshot | `sources/postgres/snapshots` |
 //! | 28 nothing crosses sessions | `pools`, `transactions`, `sources/postgres/relay_pool` |
 //! | 30 passwords | `secrets`, `sources/postgres/connections` |
 //! | 31 back-pressure | `stalls`, `sources/postgres/streams` |
+//! | 32 memory and room to spill | `memory` |
 //! | 33 caps, and places that come back | `pools`, `transactions` |
 //! | 34 down, reset, closed, silent | `faults` |
 //! | 35 malformed messages of a source | `malformed`, `relay::tests::sessions` |
@@ -36,6 +39,7 @@ mod ends;
 mod faults;
 mod logins;
 mod malformed;
+mod memory;
 mod pools;
 mod proxy;
 mod read_only;
