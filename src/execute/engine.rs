@@ -1,12 +1,11 @@
 //! The engine that all sessions share, and one session's part of it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::scalar::ScalarValue;
 
@@ -254,7 +253,10 @@ impl EngineSession {
         }
         let stream = match planned.explain {
             Some(options) => explain::run(options, planned, physical, &state).await?,
-            None => execute_stream(physical, state.task_ctx())?,
+            None => {
+                let context = state::context(state.config().clone(), state.runtime_env().clone());
+                execute_stream(physical, Arc::new(context))?
+            }
         };
         Ok(Rows {
             schema: planned.schema.clone(),
@@ -291,16 +293,7 @@ impl EngineSession {
         if !pinned.0.is_empty() {
             config.set_extension(Arc::new(pinned));
         }
-        let context = TaskContext::new(
-            None,
-            String::new(),
-            config,
-            HashMap::new(),
-            HashMap::new(),
-            HashMap::new(),
-            HashMap::new(),
-            self.engine.state.runtime_env().clone(),
-        );
+        let context = state::context(config, self.engine.state.runtime_env().clone());
         Ok(Rows {
             schema: planned.schema.clone(),
             stream: execute_stream(scan, Arc::new(context))?,

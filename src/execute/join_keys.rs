@@ -19,6 +19,7 @@ use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use datafusion::prelude::SessionConfig;
 
+use super::state;
 use crate::sources::postgres::PostgresScan;
 
 /// Of joins that sources are read by.
@@ -168,16 +169,7 @@ impl ExecutionPlan for Limited {
     ) -> EngineResult<SendableRecordBatchStream> {
         let mut config = context.session_config().clone();
         self.keys.limit(&mut config);
-        let context = TaskContext::new(
-            context.task_id(),
-            context.session_id(),
-            config,
-            context.scalar_functions().clone(),
-            context.higher_order_functions().clone(),
-            context.aggregate_functions().clone(),
-            context.window_functions().clone(),
-            context.runtime_env(),
-        );
+        let context = state::context(config, context.runtime_env());
         self.plan.execute(partition, Arc::new(context))
     }
 

@@ -6,6 +6,7 @@ mod engine;
 mod explain;
 mod fragments;
 mod join_keys;
+mod memory;
 mod optimize;
 mod physical;
 mod plans;

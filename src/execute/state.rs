@@ -1,17 +1,19 @@
 //! The engine's settings: the shared ones, with memory and spill limits, and
 //! what each session changes of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use datafusion::common::config::{ConfigOptions, Dialect};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::prelude::SessionConfig;
 
+use super::memory::Pool;
 use super::semi_joins::SemiJoinsFirst;
 use crate::catalog::Catalog;
 use crate::config::{Config, Limits};
@@ -58,6 +60,21 @@ pub(super) fn of_session(shared: &SessionState, vars: &SessionVars) -> SessionSt
     state
 }
 
+/// Of a plan that runs: its functions are in it, none is found by its name any more,
+/// and to copy hundreds of names costs as much as to plan a short statement.
+pub(super) fn context(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> TaskContext {
+    TaskContext::new(
+        None,
+        String::new(),
+        config,
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        runtime,
+    )
+}
+
 pub(super) fn read_options(vars: &SessionVars) -> ReadOptions {
     let parallel_reads = vars
         .setting("narrows.parallel_reads")
@@ -98,10 +115,7 @@ fn session_config() -> SessionConfig {
 }
 
 fn runtime(limits: &Limits) -> Result<Arc<RuntimeEnv>> {
-    let pool = TrackConsumersPool::new(
-        FairSpillPool::new(limits.query_memory),
-        std::num::NonZeroUsize::MIN,
-    );
+    let pool = TrackConsumersPool::new(Pool::new(limits.query_memory), std::num::NonZeroUsize::MIN);
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]))
         .with_max_temp_directory_size(limits.spill_limit);
