@@ -35,6 +35,7 @@ pub struct Engine {
     /// When the last reading that was asked for ended.
     refreshing: tokio::sync::Mutex<Option<Instant>>,
     readings: plan::relay::Cache,
+    texts: plan::Texts,
     plans: Plans,
     threads: Arc<Threads>,
     /// Functions, rules and limits; sessions copy it and set their own options.
@@ -69,6 +70,7 @@ impl Engine {
             catalog,
             refreshing: tokio::sync::Mutex::default(),
             readings: plan::relay::Cache::default(),
+            texts: plan::Texts::default(),
             plans: Plans::default(),
             threads: Threads::start()?,
             state,
@@ -89,6 +91,11 @@ impl Engine {
     /// How statements were read for the relay.
     pub fn readings(&self) -> &plan::relay::Cache {
         &self.readings
+    }
+
+    /// What texts were read as.
+    pub fn texts(&self) -> &plan::Texts {
+        &self.texts
     }
 
     /// Where its queries are planned and run.

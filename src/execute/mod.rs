@@ -12,6 +12,7 @@ mod physical;
 mod plans;
 #[cfg(test)]
 mod pushdown_goldens;
+mod running_filters;
 mod semi_joins;
 mod shared;
 mod state;

@@ -131,3 +131,67 @@ fn renamed(projection: &Projection, keys: &[Column]) -> Option<Vec<Column>> {
     };
     keys.iter().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    /// The joins of the plan, the outermost first.
+    async fn joins(sql: &str) -> Vec<String> {
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_optimizer_rule(Arc::new(SemiJoinsFirst))
+            .build();
+        let context = SessionContext::new_with_state(state);
+        for table in ["a", "b", "s"] {
+            let ddl = format!("CREATE TABLE {table} (k INT, v INT)");
+            context.sql(&ddl).await.expect("a table");
+        }
+        let plan = context.sql(sql).await.expect(sql);
+        let plan = plan.into_optimized_plan().expect(sql);
+        let text = plan.display_indent().to_string();
+        let lines = text.lines().filter(|line| line.contains("Join: "));
+        lines
+            .map(|line| {
+                line.trim_start()
+                    .split(" Join: ")
+                    .next()
+                    .unwrap_or(line)
+                    .to_string()
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn few_groups_go_before_joins_and_others_stay() {
+        let groups = "(SELECT k FROM s GROUP BY k HAVING sum(v) > 5)";
+        for (sql, expected) in [
+            (
+                format!("SELECT a.v, b.v FROM a JOIN b ON a.k = b.k WHERE a.k IN {groups}"),
+                ["Inner", "LeftSemi"],
+            ),
+            (
+                format!("SELECT a.v, b.v FROM a JOIN b ON a.k = b.k WHERE b.v IN {groups}"),
+                ["Inner", "LeftSemi"],
+            ),
+            // what the left join fills with NULL has partners nowhere else
+            (
+                format!("SELECT a.v FROM a LEFT JOIN b ON a.k = b.k WHERE a.k IN {groups}"),
+                ["LeftSemi", "Left"],
+            ),
+            (
+                format!("SELECT a.v, b.v FROM a JOIN b ON a.k = b.k WHERE a.v + b.v IN {groups}"),
+                ["LeftSemi", "Inner"],
+            ),
+            (
+                "SELECT a.v, b.v FROM a JOIN b ON a.k = b.k WHERE a.k IN (SELECT k FROM s)".into(),
+                ["LeftSemi", "Inner"],
+            ),
+        ] {
+            assert_eq!(joins(&sql).await, expected, "{sql}");
+        }
+    }
+}

@@ -14,6 +14,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::prelude::SessionConfig;
 
 use super::memory::Pool;
+use super::running_filters;
 use super::semi_joins::SemiJoinsFirst;
 use crate::catalog::Catalog;
 use crate::config::{Config, Limits};
@@ -34,6 +35,7 @@ pub(super) fn shared(config: &Config, catalog: &Arc<ArcSwap<Catalog>>) -> Result
         .with_runtime_env(runtime(&config.limits)?)
         .with_default_features()
         .with_optimizer_rule(Arc::new(SemiJoinsFirst))
+        .with_physical_optimizer_rules(running_filters::rules())
         .build();
     semantics::register_rules(&mut state);
     plan::register_rules(&mut state);

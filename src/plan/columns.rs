@@ -181,8 +181,8 @@ mod tests {
 
     fn check(sql: &str, expected: &[&str]) {
         let mut statement = parse(sql).expect(sql).remove(0);
-        name_columns(&mut statement.ast);
-        let ast::Statement::Query(query) = *statement.ast else {
+        name_columns(std::sync::Arc::make_mut(&mut statement.ast));
+        let ast::Statement::Query(query) = (*statement.ast).clone() else {
             panic!("{sql} is no query");
         };
         let SetExpr::Select(select) = *query.body else {

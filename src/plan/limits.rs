@@ -145,7 +145,7 @@ mod tests {
             ),
         ] {
             let mut statement = parse(sql).expect(sql).remove(0);
-            assert!(normalize(&mut statement.ast).is_ok());
+            assert!(normalize(std::sync::Arc::make_mut(&mut statement.ast)).is_ok());
             let normal = statement
                 .ast
                 .to_string()
@@ -153,7 +153,8 @@ mod tests {
             assert_eq!(normal, expected);
         }
         let mut statement = parse("SELECT 1 LIMIT 'x'").expect("parses").remove(0);
-        let refused = normalize(&mut statement.ast).expect_err("no number");
+        let refused =
+            normalize(std::sync::Arc::make_mut(&mut statement.ast)).expect_err("no number");
         assert_eq!(refused.error.state(), SqlState::INVALID_TEXT_REPRESENTATION);
     }
 }

@@ -18,6 +18,7 @@ mod refuse;
 pub mod relay;
 mod resolve;
 mod rewrite;
+mod texts;
 mod type_names;
 mod unchanged;
 
@@ -38,6 +39,7 @@ use crate::semantics::{self, SessionVars, TypeNames};
 use crate::types::PgType;
 
 pub use parse::{Statement, parse};
+pub use texts::Texts;
 
 /// Adds the planner's own rules to the engine's state, around all others.
 pub fn register_rules(state: &mut SessionState) {

@@ -26,7 +26,7 @@ pub struct Statement {
     pub text: String,
     /// Characters of the message before it; error positions are shifted by it.
     pub offset: usize,
-    pub ast: Box<ast::Statement>,
+    pub ast: Arc<ast::Statement>,
     /// The text that was parsed, which the tree's places refer to.
     message: Arc<str>,
     /// Characters of that text before the statement.
@@ -129,7 +129,7 @@ fn parse_deep(sql: &str) -> Result<Vec<Statement>> {
             text: sql[start..end].trim_end().to_string(),
             offset: places.character(sql, first.span.start),
             start: places.character(sql, first.span.start),
-            ast: Box::new(ast),
+            ast: Arc::new(ast),
             message: message.clone(),
         });
     }

@@ -258,7 +258,10 @@ impl Session {
     }
 
     fn parse_query(&self, text: &str, offset: usize) -> Result<Vec<Parsed>> {
-        let parsed = plan::parse(text).map_err(|error| shifted(error, offset))?;
+        let texts = self.engine.engine().texts();
+        let parsed = texts
+            .find_or_parse(text)
+            .map_err(|error| shifted(error, offset))?;
         Ok(parsed
             .into_iter()
             .map(|mut statement| {

@@ -69,3 +69,5 @@ WITH s AS (SELECT part_id, count(*) AS n FROM lake.lineitem GROUP BY part_id) SE
 WITH s AS (SELECT DISTINCT customer_id FROM shop.orders) SELECT id FROM shop.customers WHERE id IN (SELECT customer_id FROM s) UNION ALL SELECT customer_id + 1000 FROM s ORDER BY 1 LIMIT 7
 SELECT o.id FROM shop.orders o WHERE o.total > (SELECT 1.2 * avg(x.total) FROM shop.orders x WHERE x.customer_id = o.customer_id) ORDER BY o.id
 SELECT o.id, (SELECT count(*) FROM lake.lineitem l WHERE l.order_id = o.id) AS n FROM shop.orders o ORDER BY o.id
+SELECT c.name, o.id, sum(l.quantity) FROM shop.customers c JOIN shop.orders o ON o.customer_id = c.id JOIN lake.lineitem l ON l.order_id = o.id WHERE o.id IN (SELECT order_id FROM lake.lineitem GROUP BY order_id HAVING sum(quantity) > 60) GROUP BY 1, 2 ORDER BY 2
+SELECT o.id, l.line FROM shop.orders o JOIN lake.lineitem l ON l.order_id = o.id WHERE l.part_id IN (SELECT part_id FROM lake.lineitem GROUP BY part_id HAVING count(*) > 5) AND o.customer_id IN (SELECT customer_id FROM shop.orders GROUP BY 1 HAVING count(*) > 3) ORDER BY 1, 2

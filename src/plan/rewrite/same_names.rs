@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, TableFactor, VisitMut,
@@ -134,7 +135,9 @@ fn add_columns(factor: &mut TableFactor, renamed: &HashMap<(String, String), Str
     let Ok(mut parsed) = super::super::parse::parse("SELECT * FROM x") else {
         return;
     };
-    let Some(ast::Statement::Query(mut query)) = parsed.pop().map(|parsed| *parsed.ast) else {
+    let Some(ast::Statement::Query(mut query)) =
+        parsed.pop().map(|parsed| Arc::unwrap_or_clone(parsed.ast))
+    else {
         return;
     };
     if let SetExpr::Select(select) = query.body.as_mut() {

@@ -3,6 +3,7 @@
 //! no more than their columns.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
     self, Expr, GroupByExpr, Ident, JoinOperator, Query, Select, SelectItem, TableFactor, Value,
@@ -228,7 +229,7 @@ pub(super) fn empty_function(factor: &mut TableFactor) {
     let Some(statement) = parsed.pop() else {
         return;
     };
-    if let ast::Statement::Query(subquery) = *statement.ast {
+    if let ast::Statement::Query(subquery) = Arc::unwrap_or_clone(statement.ast) {
         *factor = TableFactor::Derived {
             lateral: false,
             subquery,

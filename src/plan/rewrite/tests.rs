@@ -7,7 +7,7 @@ use datafusion::execution::SessionStateBuilder;
 fn check(sql: &str, expected: &str) {
     let state = SessionStateBuilder::new().with_default_features().build();
     let mut statement = parse(sql).expect(sql).remove(0);
-    rewrite(&mut statement.ast, &state).expect(sql);
+    rewrite(std::sync::Arc::make_mut(&mut statement.ast), &state).expect(sql);
     assert_eq!(statement.ast.to_string(), expected, "{sql}");
 }
 
@@ -19,7 +19,7 @@ fn distinct_from_binds_tighter_than_and() {
     );
     let mut statement = parse("SELECT a WHERE a IS DISTINCT FROM b AND c").expect("parses");
     let state = SessionStateBuilder::new().with_default_features().build();
-    rewrite(&mut statement[0].ast, &state).expect("rewrites");
+    rewrite(std::sync::Arc::make_mut(&mut statement[0].ast), &state).expect("rewrites");
     let ast::Statement::Query(query) = statement[0].ast.as_ref() else {
         panic!("a query")
     };

@@ -101,4 +101,6 @@ impl SnapshotReader for FilesReader {
 }
 
 #[cfg(test)]
+mod late_tests;
+#[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ use crate::sources::lake_testing::{
     assert_rows, columns, query, session, stores, table, write_parquet,
 };
 
-fn source(base: &Path, tables: &[(&str, &str, FileFormat)]) -> Arc<FilesSource> {
+pub(super) fn source(base: &Path, tables: &[(&str, &str, FileFormat)]) -> Arc<FilesSource> {
     with_csv(base, tables, CsvOptions::default())
 }
 
@@ -42,7 +42,7 @@ fn with_csv(base: &Path, tables: &[(&str, &str, FileFormat)], csv: CsvOptions) -
     FilesSource::new(SourceName::new("files"), &config, stores(base)).unwrap()
 }
 
-fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+pub(super) fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
