@@ -100,6 +100,10 @@ fn nearest<'a>(name: &str, valid: impl Iterator<Item = &'a Column>) -> Vec<Strin
 
 pub(super) fn from_plan_text(text: &str) -> Error {
     let line = first_line(text);
+    if line.starts_with("Plan: [") {
+        // the engine finds its own plan at fault
+        return Error::internal(text.to_string());
+    }
     if let Some(known) = known(&line) {
         return known.with_cause(text.to_string());
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::eliminate_limit::EliminateLimit;
 use datafusion::optimizer::push_down_limit::PushDownLimit;
 use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
@@ -24,6 +25,7 @@ pub(super) fn pushed(state: &SessionState, plan: LogicalPlan, mode: Mode) -> Res
         let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
             Arc::new(ReplaceDistinctWithAggregate::new()),
             Arc::new(SimplifyExpressions::new()),
+            Arc::new(EliminateLimit::new()),
             Arc::new(PushDownLimit::new()),
         ];
         let simplified =

@@ -143,12 +143,13 @@ mod tests {
     #[tokio::test]
     async fn columns_of_one_name_are_not_taken_for_each_other() {
         let folder = tempfile::tempdir().expect("a folder");
+        let mut wrong = 0;
         for (sql, count) in [
-            // the condition is about both sides, and would be about a alone
+            // the condition is about both sides, and would be about b alone
             (
-                "SELECT count(*) FROM c RIGHT JOIN a ON c.v = a.k AND a.v < 90 \
-                 WHERE c.k <> 5 OR a.v < -1",
-                "1528",
+                "SELECT count(*) FROM c RIGHT JOIN b ON c.v = b.k \
+                 WHERE (c.k <> 5 OR b.v < -1) AND b.k < 30",
+                "5456",
             ),
             (
                 "SELECT count(*) FROM (SELECT a.k, b.k AS k2, b.v FROM b JOIN a ON a.v = b.v) j \
@@ -159,7 +160,9 @@ mod tests {
             let text = answer(sql, folder.path(), rules()).await;
             assert!(text.contains(&format!(" {count} ")), "{sql}\n{text}");
             let engine = answer(sql, folder.path(), PhysicalOptimizer::new().rules).await;
-            eprintln!("ENGINE {engine}");
+            wrong += usize::from(engine != text);
         }
+        // by the engine's own rules; when they are mended, this file can go
+        assert_eq!(wrong, 1);
     }
 }

@@ -13,6 +13,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::common::ScalarValue;
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::expr::{Cast, Placeholder};
+use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
@@ -287,6 +288,10 @@ impl ScalarUDFImpl for CastFunction {
         let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
         let field: Field = field_of(self.to, &self.name).as_ref().clone();
         Ok(field.with_nullable(nullable).into())
+    }
+
+    fn evaluate_bounds(&self, _: &[&Interval]) -> EngineResult<Interval> {
+        Interval::make_unbounded(field_of(self.to, "").data_type())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {

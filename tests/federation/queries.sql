@@ -71,3 +71,6 @@ SELECT o.id FROM shop.orders o WHERE o.total > (SELECT 1.2 * avg(x.total) FROM s
 SELECT o.id, (SELECT count(*) FROM lake.lineitem l WHERE l.order_id = o.id) AS n FROM shop.orders o ORDER BY o.id
 SELECT c.name, o.id, sum(l.quantity) FROM shop.customers c JOIN shop.orders o ON o.customer_id = c.id JOIN lake.lineitem l ON l.order_id = o.id WHERE o.id IN (SELECT order_id FROM lake.lineitem GROUP BY order_id HAVING sum(quantity) > 60) GROUP BY 1, 2 ORDER BY 2
 SELECT o.id, l.line FROM shop.orders o JOIN lake.lineitem l ON l.order_id = o.id WHERE l.part_id IN (SELECT part_id FROM lake.lineitem GROUP BY part_id HAVING count(*) > 5) AND o.customer_id IN (SELECT customer_id FROM shop.orders GROUP BY 1 HAVING count(*) > 3) ORDER BY 1, 2
+SELECT id, count(*) OVER (ORDER BY CASE WHEN since + 32 < date '2021-06-01' THEN 1 ELSE 2 END) FROM shop.customers ORDER BY 1
+SELECT b.id, count(*) FROM shop.orders a RIGHT JOIN shop.orders b ON a.boxes = b.id WHERE (a.id <> 5 OR b.boxes < -1) AND b.id < 30 GROUP BY b.id ORDER BY 1
+SELECT o.id, (SELECT max(x.id) FROM shop.orders x WHERE x.customer_id = o.id) FROM shop.orders o ORDER BY 1 LIMIT 0

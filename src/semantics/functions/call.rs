@@ -11,6 +11,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
@@ -166,6 +167,12 @@ impl ScalarUDFImpl for ResolvedFunction {
 
     fn return_field_from_args(&self, _: ReturnFieldArgs) -> EngineResult<FieldRef> {
         Ok(field_of(self.returns, self.overload.name))
+    }
+
+    /// Any value of its type. The engine's default is of no type: what compares it
+    /// with something then has no order that the engine would know again.
+    fn evaluate_bounds(&self, _: &[&Interval]) -> EngineResult<Interval> {
+        Interval::make_unbounded(field_of(self.returns, "").data_type())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
