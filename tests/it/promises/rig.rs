@@ -95,8 +95,9 @@ pub fn rig(declared: &Declared) -> Option<Rig> {
         url.set_password(Some(password)).expect("a password");
     }
     url.set_query(Some(declared.options));
+    // metadata that is read again in the background would meet what a test spoils
     let server = start(&format!(
-        "[sources.shop]\nkind = \"postgres\"\nurl = \"{url}\"\nschemas = {{ shop = \"shop\" }}\n\
+        "[limits]\nmetadata_ttl = \"1h\"\n[sources.shop]\nkind = \"postgres\"\nurl = \"{url}\"\nschemas = {{ shop = \"shop\" }}\n\
          max_connections = {}\nwritable = {}\n\
          [sources.other]\nkind = \"postgres\"\nurl = \"{}\"\nschemas = {{ other = \"other\" }}\n\
          max_connections = 2\n",
