@@ -4,21 +4,16 @@
 //! has one limit for a statement, so joins that differ run under another context.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::execution_plan::{
-    ChildrenPropertiesMode, ReplaceChildrenOptions, replace_children_if_necessary,
-};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::joins::HashJoinExec;
-use datafusion::physical_plan::metrics::MetricsSet;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use datafusion::prelude::SessionConfig;
 
+use super::around::{Around, Way};
 use super::state;
 use crate::sources::postgres::PostgresScan;
 
@@ -96,84 +91,21 @@ fn limited(
     let plan = replace_children_if_necessary(plan, children)?;
     Ok(match keys == around {
         true => plan,
-        false => Arc::new(Limited { plan, keys }),
+        false => Arc::new(Around { plan, way: keys }),
     })
 }
 
-/// A join that runs under its own limit; to all who look at the plan it is the join.
-#[derive(Debug)]
-struct Limited {
-    plan: Arc<dyn ExecutionPlan>,
-    keys: Keys,
-}
-
-impl DisplayAs for Limited {
-    fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.plan.fmt_as(format, f)
-    }
-}
-
-impl ExecutionPlan for Limited {
-    fn name(&self) -> &str {
-        self.plan.name()
-    }
-
-    fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
-        Some(self.plan.as_ref())
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.plan.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.plan.children()
-    }
-
-    fn apply_expressions(
-        &self,
-        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> EngineResult<TreeNodeRecursion>,
-    ) -> EngineResult<TreeNodeRecursion> {
-        self.plan.apply_expressions(visit)
-    }
-
-    fn dynamic_expressions_produced(&self) -> Vec<Arc<dyn PhysicalExpr>> {
-        self.plan.dynamic_expressions_produced()
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        options: ReplaceChildrenOptions,
-    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Limited {
-            plan: self.plan.clone().replace_children(children, options)?,
-            keys: self.keys,
-        }))
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        self.replace_children(
-            children,
-            ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
-        )
-    }
-
-    fn execute(
-        &self,
+/// A join that runs under its own limit.
+impl Way for Keys {
+    fn run(
+        self,
+        plan: &dyn ExecutionPlan,
         partition: usize,
         context: Arc<TaskContext>,
     ) -> EngineResult<SendableRecordBatchStream> {
         let mut config = context.session_config().clone();
-        self.keys.limit(&mut config);
+        self.limit(&mut config);
         let context = state::context(config, context.runtime_env());
-        self.plan.execute(partition, Arc::new(context))
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        self.plan.metrics()
+        plan.execute(partition, Arc::new(context))
     }
 }

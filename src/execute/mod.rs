@@ -1,6 +1,7 @@
 //! Runs plans: one `Engine` a process, one `EngineSession` a connection. The
 //! session hands in parsed statements and gets back streams of record batches.
 
+mod around;
 mod compact;
 mod engine;
 mod explain;

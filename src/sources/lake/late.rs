@@ -10,7 +10,7 @@ use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, Record
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::Statistics;
-use datafusion::datasource::physical_plan::ParquetSource;
+use datafusion::datasource::physical_plan::{FileSource, ParquetSource};
 use datafusion::error::Result;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::DynamicFilterPhysicalExpr;
@@ -34,7 +34,6 @@ pub(super) struct LateFilter {
 /// Those of a scan; empty: it has none, or others beside them, whose columns would
 /// have to be read for all rows as well.
 pub(super) fn filters_of(source: &ParquetSource) -> Vec<LateFilter> {
-    use datafusion::datasource::physical_plan::FileSource;
     let Some(predicate) = source.filter() else {
         return Vec::new();
     };
