@@ -224,6 +224,9 @@ impl Connection {
             self.channel.out.parameter_status(name, &value);
         }
         self.channel.out.ready_for_query(self.session.status());
+        // Who waits for the source's connection asks it first: writing to a client
+        // takes as long as all the rest, and the source would have nothing to do.
+        tokio::task::yield_now().await;
         self.flush().await
     }
 
