@@ -6,6 +6,7 @@ authentication only."""
 import re
 import socket
 import struct
+import time
 import urllib.parse
 
 END = re.compile(rb"C....([A-Z][A-Z0-9 ]*)\x00Z\x00\x00\x00\x05[ITE]$", re.DOTALL)
@@ -160,12 +161,26 @@ class Connection:
         """Reads a result to its end as fast as the socket gives it: the number
         of bytes and the tag. The end is known by the last bytes received."""
         self.send((b"Q", sql.encode() + b"\0"))
+        return self.drained()
+
+    def drain_binary(self, sql):
+        """The same by the extended protocol, all columns in binary."""
+        bind = b"\0\0" + struct.pack("!hhhh", 0, 0, 1, 1)
+        self.send((b"P", b"\0" + sql.encode() + b"\0\0\0"), (b"B", bind),
+                  (b"E", b"\0" + struct.pack("!i", 0)), (b"S", b""))
+        return self.drained()
+
+    def drained(self):
+        self.first = None
         buffer = memoryview(bytearray(BUFFER))
         total, tail = 0, b""
         while True:
             received = self.socket.recv_into(buffer)
             if received == 0:
                 raise ConnectionError("the server closed the connection")
+            if self.first is None and b"D" in bytes(buffer[:received]):
+                # Seconds of the process's clock: when the first rows came.
+                self.first = time.perf_counter()
             total += received
             end = bytes(buffer[max(0, received - 512):received])
             tail = end if received >= 512 else (tail + end)[-512:]
