@@ -83,6 +83,15 @@ pub async fn read_footer(
     Ok((metadata, Arc::new(schema)))
 }
 
+/// The footer of one file, for what it says of row groups.
+pub(super) async fn row_groups(
+    table: &RelationName,
+    store: &OpenStore,
+    object: &ObjectMeta,
+) -> Result<Arc<ParquetMetaData>> {
+    fetch(table, store, object, PageIndexPolicy::Skip).await
+}
+
 /// The bounds of each column of `schema` (carrier types, names as in the file).
 pub fn footer_bounds(
     metadata: &ParquetMetaData,

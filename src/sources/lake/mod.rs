@@ -6,11 +6,13 @@
 mod adapter;
 mod bounds;
 mod carrier;
+pub mod deletes;
 mod fence;
 mod footer;
 mod fresh;
 mod late;
 pub mod listing;
+mod open;
 mod parquet;
 mod prune;
 mod scan;
@@ -24,9 +26,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Statistics;
+use datafusion::common::stats::Precision;
 use datafusion::scalar::ScalarValue;
 use object_store::ObjectMeta;
 
+use self::deletes::FileDeletes;
 use super::object_store::OpenStore;
 use crate::config::CsvOptions;
 use crate::error::Result;
@@ -92,12 +96,14 @@ pub enum ColumnKey {
 #[derive(Debug, Clone)]
 pub struct LakeFile {
     pub object: ObjectMeta,
+    /// That are stored; a reader gets `rows_left`.
     pub rows: Option<u64>,
     /// Columns whose one value in this file is known from metadata and is not
     /// read from the file: position in the schema, ascending, and value.
     pub constants: Vec<(usize, ScalarValue)>,
-    /// One a column of the schema; of constants too.
+    /// One a column of the schema; of constants too. Of all rows that are stored.
     pub bounds: Vec<ColumnBounds>,
+    pub deletes: Option<Arc<FileDeletes>>,
 }
 
 impl LakeFile {
@@ -118,19 +124,45 @@ impl LakeFile {
             rows,
             constants,
             bounds,
+            deletes: None,
+        }
+    }
+
+    pub fn with_deletes(self, deletes: Option<Arc<FileDeletes>>) -> Self {
+        LakeFile { deletes, ..self }
+    }
+
+    /// Without those that are deleted. Inexact: there are no more.
+    pub fn rows_left(&self) -> Precision<u64> {
+        match (self.rows, &self.deletes) {
+            (None, _) => Precision::Absent,
+            (Some(rows), None) => Precision::Exact(rows),
+            (Some(rows), Some(deletes)) => match deletes.rows {
+                None => Precision::Inexact(rows),
+                Some(deleted) => rows
+                    .checked_sub(deleted)
+                    .map_or(Precision::Inexact(rows), Precision::Exact),
+            },
         }
     }
 
     /// For the planner; the columns in the schema's order.
     pub fn statistics(&self, schema: &SchemaRef) -> Statistics {
-        bounds::statistics(self.rows, &self.bounds, schema)
+        match self.deletes {
+            None => bounds::statistics(self.rows, &self.bounds, schema),
+            Some(_) => {
+                bounds::statistics_of_rest(self.rows, self.rows_left(), &self.bounds, schema)
+            }
+        }
     }
 }
 
 impl Snapshot {
-    /// `None` where a file does not say.
+    /// `None` where a file does not say; some more where a file does not say how
+    /// many are deleted.
     pub fn rows(&self) -> Option<u64> {
-        self.files.iter().map(|file| file.rows).sum()
+        let rows = |file: &LakeFile| file.rows_left().get_value().copied();
+        self.files.iter().map(rows).sum()
     }
 
     pub fn bytes(&self) -> u64 {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
+use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, Statistics};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
@@ -60,7 +61,11 @@ pub(super) fn plan(state: &dyn Session, request: &Request<'_>) -> Result<Arc<dyn
         .runtime_env()
         .register_object_store(snapshot.store.url.as_ref(), snapshot.store.store.clone());
 
-    let mut files: Vec<&LakeFile> = snapshot.files.iter().collect();
+    let mut files: Vec<&LakeFile> = snapshot
+        .files
+        .iter()
+        .filter(|file| file.rows_left() != Precision::Exact(0))
+        .collect();
     if let Some(predicate) = predicate(state, request, &snapshot.schema)? {
         files = prune(files, &snapshot.schema, &predicate);
     }
@@ -196,11 +201,13 @@ fn enough_for(files: Vec<&LakeFile>, limit: usize) -> Vec<&LakeFile> {
         if left == 0 {
             break;
         }
-        let Some(rows) = file.rows else {
-            return files;
-        };
         taken.push(*file);
-        left = left.saturating_sub(rows);
+        left = match file.rows_left() {
+            Precision::Exact(rows) => left.saturating_sub(rows),
+            // perhaps none
+            Precision::Inexact(_) => left,
+            Precision::Absent => return files,
+        };
     }
     taken
 }
@@ -243,6 +250,9 @@ fn partitioned_file(file: &LakeFile, schema: &SchemaRef, order: &[usize]) -> Par
                 .map(|(_, value)| value.clone())
                 .collect(),
         );
+    if let Some(deletes) = &file.deletes {
+        partitioned = partitioned.with_extension(deletes.clone());
+    }
     // set here and not by `with_statistics`, which takes partition values to be never NULL
     partitioned.statistics = Some(Arc::new(Statistics {
         column_statistics: order
