@@ -119,6 +119,7 @@ fn snapshot(name: &RelationName, location: &Location, table: &DeltaTable) -> Res
                 .collect::<Vec<_>>(),
         )),
         sources: columns.iter().map(|column| column.source.clone()).collect(),
+        hidden: Vec::new(),
         store: location.store.clone(),
         format: DataFormat::Parquet,
         files,

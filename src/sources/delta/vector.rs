@@ -77,6 +77,7 @@ pub(super) fn deletes(
     Ok(FileDeletes {
         rows: Some(vector.rows),
         positions: vec![Arc::new(vector)],
+        equality: Vec::new(),
     })
 }
 

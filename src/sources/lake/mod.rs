@@ -16,15 +16,17 @@ mod open;
 mod parquet;
 mod prune;
 mod scan;
+mod shape;
 mod table;
 mod text;
 mod values;
+mod wide;
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
 use datafusion::scalar::ScalarValue;
@@ -59,6 +61,9 @@ pub struct Snapshot {
     pub schema: SchemaRef,
     /// Where each column of `schema` is found in a file.
     pub sources: Vec<ColumnSource>,
+    /// Columns that clients do not see and keys of deletes have. Their names are
+    /// no visible column's.
+    pub hidden: Vec<(FieldRef, ColumnSource)>,
     pub store: OpenStore,
     pub format: DataFormat,
     pub files: Vec<LakeFile>,
@@ -99,7 +104,8 @@ pub struct LakeFile {
     /// That are stored; a reader gets `rows_left`.
     pub rows: Option<u64>,
     /// Columns whose one value in this file is known from metadata and is not
-    /// read from the file: position in the schema, ascending, and value.
+    /// read from the file: position in the schema (behind it: of a hidden column),
+    /// ascending, and value.
     pub constants: Vec<(usize, ScalarValue)>,
     /// One a column of the schema; of constants too. Of all rows that are stored.
     pub bounds: Vec<ColumnBounds>,
@@ -146,6 +152,17 @@ impl LakeFile {
         }
     }
 
+    /// The columns of all keys by which rows are deleted from it, ascending.
+    fn key_columns(&self) -> Vec<usize> {
+        let equality = self.deletes.iter().flat_map(|deletes| &deletes.equality);
+        let mut columns: Vec<usize> = equality
+            .flat_map(|deletes| deletes.columns.iter().copied())
+            .collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
     /// For the planner; the columns in the schema's order.
     pub fn statistics(&self, schema: &SchemaRef) -> Statistics {
         match self.deletes {
@@ -163,6 +180,17 @@ impl Snapshot {
     pub fn rows(&self) -> Option<u64> {
         let rows = |file: &LakeFile| file.rows_left().get_value().copied();
         self.files.iter().map(rows).sum()
+    }
+
+    /// The visible columns, then the hidden ones.
+    fn all_fields(&self) -> Vec<FieldRef> {
+        let hidden = self.hidden.iter().map(|(field, _)| field.clone());
+        self.schema.fields().iter().cloned().chain(hidden).collect()
+    }
+
+    fn all_sources(&self) -> Vec<ColumnSource> {
+        let hidden = self.hidden.iter().map(|(_, source)| source.clone());
+        self.sources.iter().cloned().chain(hidden).collect()
     }
 
     pub fn bytes(&self) -> u64 {

@@ -13,9 +13,11 @@ use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselize
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use super::deletes::{FileDeletes, read_plan};
+use super::deletes::{FileDeletes, KeyFilter, read_plan};
 use super::footer::{broken, row_groups};
 use super::late::LateFilter;
+use super::wide::Keys;
+use crate::error::Error;
 use crate::names::RelationName;
 use crate::sources::object_store::OpenStore;
 
@@ -30,6 +32,8 @@ pub(super) struct Owner {
 pub(super) struct Opener {
     pub(super) readers: Arc<Readers>,
     pub(super) owner: Owner,
+    /// Those that files are read with.
+    pub(super) keys: Option<Keys>,
     /// Rows that were not read because they are deleted.
     pub(super) deleted: Count,
 }
@@ -75,13 +79,14 @@ impl Morselizer for Opener {
         });
         let Some(deletes) = file.extension::<Arc<FileDeletes>>().cloned() else {
             let inner = self.readers.plan_file(file).map_err(|e| name.add_to(e))?;
-            return Ok(Box::new(NamedPlanner { inner, name }));
+            return Ok(Box::new(NamedPlanner::new(inner, name)));
         };
         Ok(Box::new(DeletesPlanner {
             deletes,
             file,
             name,
             readers: self.readers.clone(),
+            keys: self.keys.clone(),
             deleted: self.deleted.clone(),
         }))
     }
@@ -94,6 +99,7 @@ struct DeletesPlanner {
     file: PartitionedFile,
     name: Arc<FileName>,
     readers: Arc<Readers>,
+    keys: Option<Keys>,
     deleted: Count,
 }
 
@@ -107,23 +113,46 @@ impl MorselPlanner for DeletesPlanner {
 
 impl DeletesPlanner {
     async fn rest(self) -> Result<NamedPlanner> {
-        let DeletesPlanner { file, name, .. } = self;
-        let Owner { table, store } = &name.owner;
-        let footer = row_groups(table, store, &file.object_meta).await?;
-        let plan = read_plan(
-            table,
-            &store.show(&name.path),
-            &self.deletes,
-            footer.row_groups(),
-            file.range.as_ref(),
-        )
-        .await?;
-        self.deleted.add(plan.deleted);
+        let filter = self.filter().await?;
+        let DeletesPlanner {
+            mut file,
+            name,
+            deletes,
+            ..
+        } = self;
+        if !deletes.positions.is_empty() {
+            let Owner { table, store } = &name.owner;
+            let shown = store.show(&name.path);
+            let footer = row_groups(table, store, &file.object_meta).await?;
+            let (groups, range) = (footer.row_groups(), file.range.as_ref());
+            let plan = read_plan(table, &shown, &deletes, groups, range).await?;
+            self.deleted.add(plan.deleted);
+            file = file.with_extension(plan.access);
+        }
         let inner = self
             .readers
-            .plan_file(file.with_extension(plan.access))
+            .plan_file(file)
             .map_err(|error| name.add_to(error))?;
-        Ok(NamedPlanner { inner, name })
+        let filter = filter.map(Arc::new);
+        Ok(NamedPlanner {
+            inner,
+            name,
+            filter,
+        })
+    }
+
+    async fn filter(&self) -> Result<Option<KeyFilter>> {
+        let Some(keys) = &self.keys else {
+            // without the columns of their keys nothing could be compared
+            return match self.deletes.equality.is_empty() {
+                true => Ok(None),
+                false => Err(Error::internal("deletes by key were not planned").into()),
+            };
+        };
+        let deletes = &self.deletes.equality;
+        let deleted = self.deleted.clone();
+        let filter = KeyFilter::read(&keys.sets, deletes, &keys.columns, deleted).await?;
+        Ok(Some(filter))
     }
 }
 
@@ -159,30 +188,60 @@ impl FileName {
 struct NamedPlanner {
     inner: Box<dyn MorselPlanner>,
     name: Arc<FileName>,
+    filter: Option<Arc<KeyFilter>>,
+}
+
+impl NamedPlanner {
+    fn new(inner: Box<dyn MorselPlanner>, name: Arc<FileName>) -> Self {
+        NamedPlanner {
+            inner,
+            name,
+            filter: None,
+        }
+    }
 }
 
 impl MorselPlanner for NamedPlanner {
     fn plan(self: Box<Self>) -> Result<Option<MorselPlan>> {
-        let NamedPlanner { inner, name } = *self;
+        let NamedPlanner {
+            inner,
+            name,
+            filter,
+        } = *self;
         let Some(mut plan) = inner.plan().map_err(|error| name.add_to(error))? else {
             return Ok(None);
         };
-        let wrap = |inner: Box<dyn MorselPlanner>, name: &Arc<FileName>| {
-            let name = name.clone();
-            Box::new(NamedPlanner { inner, name }) as Box<dyn MorselPlanner>
+        let wrap = |inner: Box<dyn MorselPlanner>| {
+            let planner = NamedPlanner {
+                inner,
+                name: name.clone(),
+                filter: filter.clone(),
+            };
+            Box::new(planner) as Box<dyn MorselPlanner>
         };
         let morsels = plan.take_morsels().into_iter().map(|inner| {
-            let name = name.clone();
-            Box::new(NamedMorsel { inner, name }) as Box<dyn Morsel>
+            let morsel = NamedMorsel {
+                inner,
+                name: name.clone(),
+                filter: filter.clone(),
+            };
+            Box::new(morsel) as Box<dyn Morsel>
         });
         let planners = plan.take_ready_planners().into_iter();
         let mut named = MorselPlan::new()
             .with_morsels(morsels.collect())
-            .with_planners(planners.map(|inner| wrap(inner, &name)).collect());
+            .with_planners(planners.map(wrap).collect());
         if let Some(pending) = plan.take_pending_planner() {
             named.set_pending_planner(async move {
                 match pending.await {
-                    Ok(inner) => Ok(wrap(inner, &name)),
+                    Ok(inner) => {
+                        let planner = NamedPlanner {
+                            inner,
+                            name,
+                            filter,
+                        };
+                        Ok(Box::new(planner) as Box<dyn MorselPlanner>)
+                    }
                     Err(error) => Err(name.add_to(error)),
                 }
             });
@@ -195,14 +254,25 @@ impl MorselPlanner for NamedPlanner {
 struct NamedMorsel {
     inner: Box<dyn Morsel>,
     name: Arc<FileName>,
+    filter: Option<Arc<KeyFilter>>,
 }
 
 impl Morsel for NamedMorsel {
     fn into_stream(self: Box<Self>) -> BoxStream<'static, Result<RecordBatch>> {
-        let NamedMorsel { inner, name } = *self;
+        let NamedMorsel {
+            inner,
+            name,
+            filter,
+        } = *self;
         inner
             .into_stream()
-            .map(move |batch| batch.map_err(|error| name.add_to(error)))
+            .map(move |batch| {
+                let batch = batch.map_err(|error| name.add_to(error))?;
+                match &filter {
+                    Some(filter) => Ok(filter.apply(&batch)?),
+                    None => Ok(batch),
+                }
+            })
             .boxed()
     }
 }

@@ -23,12 +23,16 @@ use object_store::ObjectStore;
 
 use super::late;
 use super::open::{Late, Opener, Owner, Readers};
+use super::wide::{Keys, Wide, width_of};
+use crate::error::Error;
 use crate::names::RelationName;
 use crate::sources::object_store::OpenStore;
 
 #[derive(Clone)]
 pub(super) struct ParquetFiles {
     inner: Arc<dyn FileSource>,
+    /// What reads files instead of `inner`, where rows are deleted by key.
+    wide: Option<Wide>,
     owner: Owner,
 }
 
@@ -36,15 +40,37 @@ impl ParquetFiles {
     pub(super) fn new(inner: ParquetSource, table: RelationName, store: OpenStore) -> Self {
         ParquetFiles {
             inner: Arc::new(inner),
+            wide: None,
             owner: Owner { table, store },
         }
     }
 
-    fn around(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+    /// Of files from which rows are deleted by these keys; `columns` are where the
+    /// keys' columns are in the source's table.
+    pub(super) fn without_keys(self, keys: Keys, columns: &[usize]) -> Result<Self> {
+        let wide = Wide::new(&self.inner, keys, columns)?
+            .ok_or_else(|| Error::internal("keys cannot be read with a file"))?;
+        Ok(ParquetFiles {
+            wide: Some(wide),
+            ..self
+        })
+    }
+
+    fn around(
+        &self,
+        inner: Arc<dyn FileSource>,
+        wide: impl FnOnce(&Wide) -> Arc<dyn FileSource>,
+    ) -> Arc<dyn FileSource> {
         Arc::new(ParquetFiles {
             inner,
+            wide: self.wide.as_ref().map(|own| own.around(wide(own))),
             owner: self.owner.clone(),
         })
+    }
+
+    /// What reads the files.
+    fn reader(&self) -> &Arc<dyn FileSource> {
+        self.wide.as_ref().map_or(&self.inner, |wide| &wide.source)
     }
 
     /// The reading in two steps, where a filter may come to leave few rows.
@@ -54,7 +80,7 @@ impl ParquetFiles {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Option<Late>> {
-        let Some(source) = self.inner.downcast_ref::<ParquetSource>() else {
+        let Some(source) = self.reader().downcast_ref::<ParquetSource>() else {
             return Ok(None);
         };
         let filters = late::filters_of(source);
@@ -91,13 +117,19 @@ impl FileSource for ParquetFiles {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
+        let mut config = config.clone();
+        if self.wide.is_some() {
+            // counts rows before keys take some away; the stream of files counts again
+            config.limit = None;
+        }
         let at_once = self
-            .inner
-            .create_morselizer(store.clone(), config, partition)?;
-        let late = self.late(store, config, partition)?;
+            .reader()
+            .create_morselizer(store.clone(), &config, partition)?;
+        let late = self.late(store, &config, partition)?;
         Ok(Box::new(Opener {
             readers: Arc::new(Readers { at_once, late }),
             owner: self.owner.clone(),
+            keys: self.wide.as_ref().map(|wide| wide.keys.clone()),
             deleted: MetricBuilder::new(self.metrics()).counter("rows_deleted", partition),
         }))
     }
@@ -107,7 +139,9 @@ impl FileSource for ParquetFiles {
     }
 
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        self.around(self.inner.with_batch_size(batch_size))
+        self.around(self.inner.with_batch_size(batch_size), |wide| {
+            wide.source.with_batch_size(batch_size)
+        })
     }
 
     fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
@@ -150,8 +184,17 @@ impl FileSource for ParquetFiles {
         } else {
             config
         };
+        let wide = match &self.wide {
+            Some(wide) => {
+                let pushed = wide.source.try_pushdown_filters(filters.clone(), config)?;
+                pushed.updated_node
+            }
+            None => None,
+        };
         let mut pushed = self.inner.try_pushdown_filters(filters, config)?;
-        pushed.updated_node = pushed.updated_node.map(|inner| self.around(inner));
+        pushed.updated_node = pushed
+            .updated_node
+            .map(|inner| self.around(inner, |own| wide.unwrap_or_else(|| own.source.clone())));
         Ok(pushed)
     }
 
@@ -160,12 +203,17 @@ impl FileSource for ParquetFiles {
         order: &[PhysicalSortExpr],
         properties: &EquivalenceProperties,
     ) -> Result<SortOrderPushdownResult<Arc<dyn FileSource>>> {
+        // the two sources have other columns, and the engine tells one from the other
+        if self.wide.is_some() {
+            return Ok(SortOrderPushdownResult::Unsupported);
+        }
+        let around = |inner| self.around(inner, |wide| wide.source.clone());
         Ok(match self.inner.try_pushdown_sort(order, properties)? {
             SortOrderPushdownResult::Exact { inner } => SortOrderPushdownResult::Exact {
-                inner: self.around(inner),
+                inner: around(inner),
             },
             SortOrderPushdownResult::Inexact { inner } => SortOrderPushdownResult::Inexact {
-                inner: self.around(inner),
+                inner: around(inner),
             },
             SortOrderPushdownResult::Unsupported => SortOrderPushdownResult::Unsupported,
         })
@@ -179,8 +227,21 @@ impl FileSource for ParquetFiles {
         &self,
         projection: &ProjectionExprs,
     ) -> Result<Option<Arc<dyn FileSource>>> {
-        let pushed = self.inner.try_pushdown_projection(projection)?;
-        Ok(pushed.map(|inner| self.around(inner)))
+        let Some(inner) = self.inner.try_pushdown_projection(projection)? else {
+            return Ok(None);
+        };
+        let wide = match &self.wide {
+            None => None,
+            Some(wide) => match wide.project(projection, width_of(&self.inner))? {
+                Some(wide) => Some(wide),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Arc::new(ParquetFiles {
+            inner,
+            wide,
+            owner: self.owner.clone(),
+        })))
     }
 
     fn apply_expressions(

@@ -1,9 +1,13 @@
 //! Rows that a table's format marks as deleted, so that their file need not be
-//! written again. Positions become a selection of rows when a file is opened.
+//! written again. Positions become a selection of rows when a file is opened,
+//! keys a filter on its batches.
 //! Called by the formats, which say where the marks are, and by the scan; this
 //! module knows no format's log.
 
 mod cache;
+mod equality;
+mod file;
+mod filter;
 mod selection;
 pub mod vector;
 
@@ -17,12 +21,17 @@ use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
 
 pub use cache::{Reading, keep};
+pub use equality::EqualityDeletes;
+pub(super) use equality::KeySets;
+pub use file::read_columns;
+pub(super) use filter::KeyFilter;
 pub(super) use selection::read_plan;
 
 /// The marks of one data file.
 #[derive(Debug, Clone, Default)]
 pub struct FileDeletes {
     pub positions: Vec<Arc<dyn PositionDeletes>>,
+    pub equality: Vec<Arc<EqualityDeletes>>,
     /// How many rows they take away; `None`: nobody knows before reading them.
     pub rows: Option<u64>,
 }

@@ -24,7 +24,7 @@ use super::super::{
     Tightness,
 };
 use super::*;
-use crate::sources::lake_testing::{assert_rows, query, stores};
+use crate::sources::lake_testing::{assert_rows, query, stores, write_parquet};
 
 const ROWS: u64 = 1000;
 
@@ -82,8 +82,13 @@ fn write_file(path: &Path, first: i64) -> u64 {
     path.metadata().unwrap().len()
 }
 
-/// A table of files, each of which loses these positions.
-fn table(base: &Path, files: &[&RoaringTreemap], counted: bool) -> Arc<LakeTable> {
+/// A table of files, each of which loses these positions and keys.
+fn table(base: &Path, files: &[&RoaringTreemap], counted: bool, keys: &[Keys]) -> Arc<LakeTable> {
+    let equality: Vec<Arc<EqualityDeletes>> = keys
+        .iter()
+        .enumerate()
+        .map(|(number, keys)| Arc::new(write_keys(base, number, keys)))
+        .collect();
     let location = stores(base).locate(".", None).unwrap();
     let bounds = |min: i64, max: i64, nulls| ColumnBounds {
         min: Some(ScalarValue::Int64(Some(min))),
@@ -113,6 +118,7 @@ fn table(base: &Path, files: &[&RoaringTreemap], counted: bool) -> Arc<LakeTable
         ];
         let deletes = FileDeletes {
             positions: vec![Arc::new(Marks(Arc::new((*positions).clone())))],
+            equality: equality.clone(),
             rows: counted.then_some(positions.len()),
         };
         LakeFile::new(object, Some(ROWS), Vec::new(), bounds).with_deletes(Some(Arc::new(deletes)))
@@ -132,6 +138,7 @@ fn table(base: &Path, files: &[&RoaringTreemap], counted: bool) -> Arc<LakeTable
             .map(|field| ColumnSource::named(field.name(), missing(field.data_type())))
             .collect(),
         files: lake_files.collect(),
+        hidden: Vec::new(),
         store: location.store,
         format: DataFormat::Parquet,
         comment: None,
@@ -168,15 +175,18 @@ fn marks(random: &mut StdRng, share: f64) -> RoaringTreemap {
     positions
 }
 
-async fn check(session: &SessionContext, deleted: &[&RoaringTreemap]) {
-    let left: Vec<i64> = (0..)
+fn left(deleted: &[&RoaringTreemap]) -> Vec<i64> {
+    (0..)
         .zip(deleted)
         .flat_map(|(number, deleted)| {
             (0..ROWS)
                 .filter(|at| !deleted.contains(*at))
                 .map(move |at| (number * ROWS + at) as i64)
         })
-        .collect();
+        .collect()
+}
+
+async fn check(session: &SessionContext, left: &[i64]) {
     let lines =
         |ids: &mut dyn Iterator<Item = &i64>| -> Vec<String> { ids.map(i64::to_string).collect() };
     let ids = |sql: &'static str| async move {
@@ -260,8 +270,71 @@ async fn deleted_rows_are_not_read() {
         let deleted = [a, b];
         let late = number % 2 == 0;
         for (counted, partitions, late) in [(true, 1, false), (true, 8, late), (false, 3, !late)] {
-            let table = table(base.path(), &deleted, counted);
-            check(&session(table, partitions, late), &deleted).await;
+            let table = table(base.path(), &deleted, counted, &[]);
+            check(&session(table, partitions, late), &left(&deleted)).await;
+        }
+    }
+}
+
+/// Rows of a delete file: ids alone, or values of `k` and `s`.
+enum Keys {
+    Ids(Vec<i64>),
+    Pairs(Vec<(i64, Option<String>)>),
+}
+
+fn write_keys(base: &Path, number: usize, keys: &Keys) -> EqualityDeletes {
+    let (batch, columns) = match keys {
+        Keys::Ids(ids) => {
+            let ids: ArrayRef = Arc::new(Int64Array::from(ids.clone()));
+            (RecordBatch::try_from_iter([("id", ids)]), vec![0])
+        }
+        Keys::Pairs(pairs) => {
+            let s = pairs.iter().map(|(_, s)| s.as_deref());
+            let k = pairs.iter().map(|(k, _)| *k);
+            let s: ArrayRef = Arc::new(StringArray::from_iter(s));
+            let k: ArrayRef = Arc::new(Int64Array::from_iter_values(k));
+            // in another order than the table's
+            (RecordBatch::try_from_iter([("s", s), ("k", k)]), vec![1, 2])
+        }
+    };
+    let path = base.join(format!("keys-{number}.parquet"));
+    let size = write_parquet(&path, &batch.unwrap(), 50);
+    EqualityDeletes {
+        object: ObjectMeta {
+            location: object_store::path::Path::from_absolute_path(&path).unwrap(),
+            last_modified: chrono::DateTime::UNIX_EPOCH,
+            size,
+            e_tag: None,
+            version: None,
+        },
+        columns,
+    }
+}
+
+#[tokio::test]
+async fn rows_with_deleted_keys_are_not_given() {
+    let base = TempDir::new().unwrap();
+    let mut random = StdRng::seed_from_u64(11);
+    for number in 0..4 {
+        let (a, b) = (marks(&mut random, 0.1), RoaringTreemap::new());
+        let ids: Vec<i64> = (0..600).map(|_| random.random_range(0..2500)).collect();
+        let more: Vec<i64> = (0..70).map(|_| random.random_range(-9..2000)).collect();
+        let pairs: Vec<(i64, Option<String>)> = (0..300)
+            .map(|_| {
+                let id: i64 = random.random_range(0..2000);
+                (id % 7, (id % 20 != 0).then(|| format!("s{id}")))
+            })
+            .chain([(3, None), (9, None)])
+            .collect();
+        let mut left = left(&[&a, &b]);
+        left.retain(|id| {
+            let s = (id % 2 == 0).then(|| format!("s{id}"));
+            !ids.contains(id) && !more.contains(id) && !pairs.contains(&(id % 7, s))
+        });
+        let keys = [Keys::Ids(ids), Keys::Pairs(pairs), Keys::Ids(more)];
+        let table = table(base.path(), &[&a, &b], false, &keys);
+        for (partitions, late) in [(1, false), (4, number % 2 == 0)] {
+            check(&session(table.clone(), partitions, late), &left).await;
         }
     }
 }
@@ -270,7 +343,7 @@ async fn deleted_rows_are_not_read() {
 async fn what_is_not_read_is_counted() {
     let base = TempDir::new().unwrap();
     let marks: RoaringTreemap = (90..250).collect();
-    let table = table(base.path(), &[&marks], true);
+    let table = table(base.path(), &[&marks], true, &[]);
     let session = session(table, 4, false);
     assert_rows(query(&session, "SELECT count(id) FROM t").await, &["840"]);
     let plan = query(&session, "EXPLAIN ANALYZE SELECT sum(id) FROM t").await;
@@ -285,7 +358,7 @@ async fn what_is_not_read_is_counted() {
 async fn positions_past_the_end_are_corruption() {
     let base = TempDir::new().unwrap();
     let marks: RoaringTreemap = [ROWS].into_iter().collect();
-    let session = session(table(base.path(), &[&marks], true), 2, false);
+    let session = session(table(base.path(), &[&marks], true, &[]), 2, false);
     let error = query(&session, "SELECT sum(id) FROM t").await.unwrap_err();
     assert_eq!(
         error.state(),
