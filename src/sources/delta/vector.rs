@@ -6,39 +6,30 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use deltalake::kernel::{DeletionVectorDescriptor, StorageType};
-use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use roaring::RoaringTreemap;
 use uuid::Uuid;
 
+use super::load::{object_path, refused};
 use crate::error::Result;
 use crate::names::RelationName;
-use crate::sources::lake::deletes::{FileDeletes, PositionDeletes, Reading, corrupt, vector};
-use crate::sources::object_store::{Location, read_error};
+use crate::sources::lake::deletes::{
+    FileDeletes, PositionDeletes, Reading, StoredVector, corrupt, vector,
+};
+use crate::sources::object_store::Location;
 
 /// Characters of a UUID in base 85.
 const UUID_LENGTH: usize = 20;
 
+/// In the log itself, in base 85.
 #[derive(Debug)]
-struct DeletionVector {
+struct InlineVector {
     table: RelationName,
-    /// Of the table.
-    location: Location,
-    place: Place,
-    /// Bytes of the vector without its frame.
+    log: String,
+    text: String,
+    /// Bytes of the vector.
     size: usize,
     rows: u64,
-    reading: Reading,
-}
-
-#[derive(Debug)]
-enum Place {
-    /// In the log, in base 85.
-    Inline(String),
-    Object {
-        path: Path,
-        offset: u64,
-    },
 }
 
 /// XX001 where the log does not describe a vector; 0A000 for one in another store.
@@ -47,38 +38,50 @@ pub(super) fn deletes(
     location: &Location,
     descriptor: &DeletionVectorDescriptor,
 ) -> Result<FileDeletes> {
-    let broken = |why: &str| corrupt(table, &format!("{location}/_delta_log"), why);
+    let log = format!("{location}/_delta_log");
+    let broken = |why: &str| corrupt(table, &log, why);
     let stored = &descriptor.path_or_inline_dv;
-    let object = |path| -> Result<Place> {
-        let offset = descriptor.offset.unwrap_or(1);
-        let offset =
-            u64::try_from(offset).map_err(|_| broken("a vector begins before its file"))?;
-        Ok(Place::Object { path, offset })
-    };
-    let place = match descriptor.storage_type {
-        StorageType::Inline => Place::Inline(stored.clone()),
+    let size = u32::try_from(descriptor.size_in_bytes)
+        .map_err(|_| broken("a vector has less than no bytes"))?;
+    let rows = u64::try_from(descriptor.cardinality)
+        .map_err(|_| broken("a vector has less than no rows"))?;
+    let path = match descriptor.storage_type {
+        StorageType::Inline => {
+            let vector = InlineVector {
+                table: table.clone(),
+                text: stored.clone(),
+                size: size as usize,
+                rows,
+                log,
+            };
+            return Ok(file_deletes(vector, rows));
+        }
         StorageType::UuidRelativePath => {
             let file =
                 relative_path(stored).ok_or_else(|| broken("a vector's file has no UUID"))?;
-            object(super::load::object_path(table, location, &file)?)?
+            object_path(table, location, &file)?
         }
-        StorageType::AbsolutePath => object(absolute_path(table, location, stored)?)?,
+        StorageType::AbsolutePath => absolute_path(table, location, stored)?,
     };
-    let vector = DeletionVector {
+    let start = u64::try_from(descriptor.offset.unwrap_or(1))
+        .map_err(|_| broken("a vector begins before its file"))?;
+    let vector = StoredVector {
         table: table.clone(),
-        location: location.clone(),
-        place,
-        size: usize::try_from(descriptor.size_in_bytes)
-            .map_err(|_| broken("a vector has less than no bytes"))?,
-        rows: u64::try_from(descriptor.cardinality)
-            .map_err(|_| broken("a vector has less than no rows"))?,
+        store: location.store.clone(),
+        path,
+        range: start..start + u64::from(size) + vector::FRAME,
+        rows,
         reading: Reading::default(),
     };
-    Ok(FileDeletes {
-        rows: Some(vector.rows),
+    Ok(file_deletes(vector, rows))
+}
+
+fn file_deletes(vector: impl PositionDeletes + 'static, rows: u64) -> FileDeletes {
+    FileDeletes {
         positions: vec![Arc::new(vector)],
         equality: Vec::new(),
-    })
+        rows: Some(rows),
+    }
 }
 
 /// Of `ab^-aqEH.-t@S}K{vb[*k^`: a folder, here `ab`, before a UUID in base 85.
@@ -101,58 +104,34 @@ fn absolute_path(table: &RelationName, location: &Location, url: &str) -> Result
     };
     match spelled.strip_prefix(location.store.root.as_ref()) {
         Some(rest) => Path::from_url_path(rest).map_err(|error| corrupt(table, url, error)),
-        None => Err(super::load::refused(
+        None => Err(refused(
             table,
             "deletion vectors in another store than the log's",
         )),
     }
 }
 
-impl DeletionVector {
-    fn read_inline(&self, text: &str) -> Result<RoaringTreemap> {
-        let broken = |why: String| corrupt(&self.table, &self.object(), why);
-        let bytes = z85::decode(text).map_err(|error| broken(error.to_string()))?;
+impl InlineVector {
+    fn read(&self) -> std::result::Result<RoaringTreemap, String> {
+        let bytes = z85::decode(&self.text).map_err(|error| error.to_string())?;
         // padded to whole words of base 85
-        let bytes = bytes
+        let vector = bytes
             .get(..self.size)
-            .ok_or_else(|| broken(format!("of {} bytes, there are {}", self.size, bytes.len())))?;
-        vector::read(bytes, self.rows).map_err(broken)
-    }
-
-    async fn read_object(&self, path: &Path, offset: u64) -> Result<RoaringTreemap> {
-        let end = offset + self.size as u64 + vector::FRAME;
-        let store = &self.location.store;
-        let bytes = store
-            .store
-            .get_range(path, offset..end)
-            .await
-            .map_err(|error| read_error(self.object(), &self.table, &error))?;
-        vector::read_framed(&bytes, self.rows)
-            .map_err(|why| corrupt(&self.table, &self.object(), why))
+            .ok_or_else(|| format!("of {} bytes, there are {}", self.size, bytes.len()))?;
+        vector::read(vector, self.rows)
     }
 }
 
 #[async_trait]
-impl PositionDeletes for DeletionVector {
+impl PositionDeletes for InlineVector {
     async fn positions(&self) -> Result<Arc<RoaringTreemap>> {
-        match &self.place {
-            Place::Inline(text) => self.read_inline(text).map(Arc::new),
-            Place::Object { path, offset } => {
-                let key = path.clone().join(offset.to_string());
-                self.reading
-                    .positions(&self.location.store, &key, || async {
-                        self.read_object(path, *offset).await.map(Arc::new)
-                    })
-                    .await
-            }
-        }
+        self.read()
+            .map(Arc::new)
+            .map_err(|why| corrupt(&self.table, &self.log, why))
     }
 
     fn object(&self) -> String {
-        match &self.place {
-            Place::Inline(_) => format!("{}/_delta_log", self.location),
-            Place::Object { path, .. } => self.location.store.show(path),
-        }
+        self.log.clone()
     }
 }
 

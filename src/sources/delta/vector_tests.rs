@@ -165,6 +165,53 @@ async fn vectors_are_found_wherever_they_are_stored() {
     }
 }
 
+/// A vector of a later commit takes the place of the file's earlier one.
+#[tokio::test]
+async fn the_latest_vector_holds() {
+    let base = TempDir::new().unwrap();
+    let folder = base.path().join("t");
+    let inline = |positions: &[u64]| {
+        let positions: RoaringTreemap = positions.iter().copied().collect();
+        let mut vector = bare(&positions);
+        let size = vector.len();
+        vector.resize(size.next_multiple_of(4), 0);
+        json!({
+            "storageType": "i", "pathOrInlineDv": z85::encode(&vector),
+            "sizeInBytes": size, "cardinality": positions.len(),
+        })
+    };
+    with_vector(&folder, inline(&[1]));
+    let source = source(base.path(), &["t"]);
+    let session = session(source.as_ref()).await;
+    let sql = "SELECT id FROM t WHERE id < 4 ORDER BY id";
+    assert_rows(query(&session, sql).await, &["0", "2", "3"]);
+
+    let first = std::fs::read_to_string(folder.join("_delta_log/00000000000000000000.json"));
+    let first = first.unwrap();
+    let mut add: Value = serde_json::from_str(first.lines().last().unwrap()).unwrap();
+    let remove = json!({"remove": {
+        "path": "a.parquet", "deletionTimestamp": 1, "dataChange": true,
+        "deletionVector": add["add"]["deletionVector"],
+    }});
+    add["add"]["deletionVector"] = inline(&[1, 2]);
+    commit(&folder, 1, &[remove, add.clone()]);
+    tokio::time::sleep(VERSION_TTL).await;
+    assert_rows(query(&session, sql).await, &["0", "3"]);
+    assert_rows(query(&session, "SELECT count(*) FROM t").await, &["8"]);
+
+    // as RESTORE does
+    let remove = json!({"remove": {
+        "path": "a.parquet", "deletionTimestamp": 2, "dataChange": true,
+        "deletionVector": add["add"]["deletionVector"],
+    }});
+    if let Some(add) = add["add"].as_object_mut() {
+        add.remove("deletionVector");
+    }
+    commit(&folder, 2, &[remove, add]);
+    tokio::time::sleep(VERSION_TTL).await;
+    assert_rows(query(&session, sql).await, &["0", "1", "2", "3"]);
+}
+
 #[tokio::test]
 async fn vectors_that_cannot_be_read_are_named() {
     let base = TempDir::new().unwrap();

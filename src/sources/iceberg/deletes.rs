@@ -1,29 +1,43 @@
 //! Which deletes are about which data file. Called when a table is loaded, with
 //! the entries of its manifests. See "Scan Planning" in the specification.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use datafusion::scalar::ScalarValue;
 use iceberg::spec::{DataContentType, DataFile, DataFileFormat, Struct};
 
 use super::keys::Columns;
 use super::manifests::{Entry, Manifests};
 use super::metadata::refused;
-use super::positions::{PositionFile, Vector};
+use super::positions::PositionFile;
+use super::values::bounds;
 use crate::error::Result;
-use crate::sources::lake::deletes::{EqualityDeletes, FileDeletes, PositionDeletes};
+use crate::sources::lake::ColumnBounds;
+use crate::sources::lake::deletes::{
+    EqualityDeletes, FileDeletes, PositionDeletes, Reading, StoredVector,
+};
 
-/// The deletes of one snapshot.
+/// The deletes of one snapshot. Where a vector is in its Puffin file manifests say,
+/// so that the file's footer is not needed.
 #[derive(Debug, Default)]
 pub(super) struct DeleteIndex {
     /// By the path of the data file, as metadata has it.
-    vectors: HashMap<String, Since<Arc<Vector>>>,
+    vectors: HashMap<String, Since<Arc<StoredVector>>>,
     files: HashMap<String, Vec<Since<Arc<PositionFile>>>>,
     /// Position deletes about any file of a partition.
     scattered: HashMap<Partition, Vec<Since<Arc<PositionFile>>>>,
-    keyed: HashMap<Partition, Vec<Since<Arc<EqualityDeletes>>>>,
+    keyed: HashMap<Partition, Vec<Since<Keyed>>>,
     /// Deletes by key whose spec has no partitions hold for all.
-    keyed_everywhere: Vec<Since<Arc<EqualityDeletes>>>,
+    keyed_everywhere: Vec<Since<Keyed>>,
+}
+
+/// Deletes by key, and the bounds of each column of the keys.
+#[derive(Debug)]
+struct Keyed {
+    deletes: Arc<EqualityDeletes>,
+    bounds: Vec<ColumnBounds>,
 }
 
 /// A spec and values for its fields.
@@ -85,11 +99,18 @@ impl DeleteIndex {
                 Ok(())
             }
             (DataContentType::EqualityDeletes, DataFileFormat::Parquet) => {
-                let deletes = Arc::new(EqualityDeletes {
-                    object: manifests.object(file)?,
-                    columns: key_columns(manifests, columns, entry)?,
-                });
-                let since = Since { sequence, deletes };
+                let positions = key_columns(manifests, columns, entry)?;
+                let keyed = Keyed {
+                    bounds: key_bounds(file, columns, &positions),
+                    deletes: Arc::new(EqualityDeletes {
+                        object: manifests.object(file)?,
+                        columns: positions,
+                    }),
+                };
+                let since = Since {
+                    sequence,
+                    deletes: keyed,
+                };
                 match entry.spec.is_unpartitioned() {
                     true => self.keyed_everywhere.push(since),
                     false => self.keyed.entry(partition()).or_default().push(since),
@@ -104,7 +125,7 @@ impl DeleteIndex {
     }
 
     /// Those that are about this data file.
-    pub(super) fn of(&self, entry: &Entry) -> Option<Arc<FileDeletes>> {
+    pub(super) fn of(&self, columns: &Columns, entry: &Entry) -> Option<Arc<FileDeletes>> {
         let file = entry.file();
         let partition = (entry.spec.spec_id(), file.partition().clone());
         let equality: Vec<_> = self
@@ -113,7 +134,9 @@ impl DeleteIndex {
             .chain(self.keyed.get(&partition).into_iter().flatten())
             // rows of the same commit and later ones are not theirs
             .filter(|since| since.sequence > entry.sequence)
-            .map(|since| since.deletes.clone())
+            .map(|since| &since.deletes)
+            .filter(|keyed| keyed.may_match(file, columns))
+            .map(|keyed| keyed.deletes.clone())
             .collect();
         let vector = self
             .vectors
@@ -148,7 +171,39 @@ impl DeleteIndex {
     }
 }
 
-fn vector(manifests: &Manifests<'_>, entry: &Entry) -> Result<Vector> {
+impl Keyed {
+    /// Can a row of this file have one of the keys, as far as bounds tell?
+    fn may_match(&self, file: &DataFile, columns: &Columns) -> bool {
+        let rows = key_bounds(file, columns, &self.deletes.columns);
+        self.bounds.iter().zip(&rows).all(|(keys, rows)| {
+            // unknown counts of NULL may be any
+            let nulls = keys.nulls != Some(0) && rows.nulls != Some(0);
+            nulls || !(below(&keys.max, &rows.min) || below(&rows.max, &keys.min))
+        })
+    }
+}
+
+fn below(max: &Option<ScalarValue>, min: &Option<ScalarValue>) -> bool {
+    match (max, min) {
+        (Some(max), Some(min)) => max.partial_cmp(min) == Some(Ordering::Less),
+        _ => false,
+    }
+}
+
+fn key_bounds(file: &DataFile, columns: &Columns, positions: &[usize]) -> Vec<ColumnBounds> {
+    let columns = positions
+        .iter()
+        .map(|position| columns.all().nth(*position));
+    columns
+        .map(|column| {
+            column
+                .map(|column| bounds(file, column))
+                .unwrap_or_default()
+        })
+        .collect()
+}
+
+fn vector(manifests: &Manifests<'_>, entry: &Entry) -> Result<StoredVector> {
     let file: &DataFile = entry.file();
     let bytes = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
     let (Some(offset), Some(size)) = (
@@ -158,13 +213,14 @@ fn vector(manifests: &Manifests<'_>, entry: &Entry) -> Result<Vector> {
         let why = "a deletion vector has no place in its file";
         return Err(manifests.corrupt("manifest", &entry.manifest, &why));
     };
-    Ok(Vector::new(
-        manifests.table.clone(),
-        manifests.location.store.clone(),
-        manifests.object(file)?.location,
-        offset..offset.saturating_add(size),
-        file.record_count(),
-    ))
+    Ok(StoredVector {
+        table: manifests.table.clone(),
+        store: manifests.location.store.clone(),
+        path: manifests.object(file)?.location,
+        range: offset..offset.saturating_add(size),
+        rows: file.record_count(),
+        reading: Reading::default(),
+    })
 }
 
 fn key_columns(manifests: &Manifests<'_>, columns: &Columns, entry: &Entry) -> Result<Vec<usize>> {

@@ -68,7 +68,9 @@ async fn snapshot(
     let files = entries
         .data
         .iter()
-        .map(|entry| Ok(file(&manifests, &columns, entry)?.with_deletes(deletes.of(entry))))
+        .map(|entry| {
+            Ok(file(&manifests, &columns, entry)?.with_deletes(deletes.of(&columns, entry)))
+        })
         .collect::<Result<_>>()?;
     let visible = columns.visible.iter();
     let fields: Vec<_> = visible.clone().map(|column| column.field.clone()).collect();

@@ -1,10 +1,8 @@
-//! Positions of deleted rows: in Parquet files about several data files, or in
-//! one blob of a Puffin file about one. Made when a table is loaded, read when a
-//! data file is opened. See "Position Delete Files" and "Deletion Vectors" in the
-//! specification.
+//! Parquet files of deleted positions, each about several data files. Made when a
+//! table is loaded, read when a data file is opened. See "Position Delete Files"
+//! in the specification.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,17 +10,15 @@ use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
+use object_store::ObjectMeta;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStoreExt};
 use roaring::RoaringTreemap;
 
 use crate::error::Result;
 use crate::names::RelationName;
-use crate::sources::lake::deletes::{
-    PositionDeletes, Reading, corrupt, keep, read_columns, vector,
-};
+use crate::sources::lake::deletes::{PositionDeletes, Reading, corrupt, keep, read_columns};
 use crate::sources::lake::{ColumnKey, ColumnSource};
-use crate::sources::object_store::{OpenStore, read_error};
+use crate::sources::object_store::OpenStore;
 
 /// Reserved field ids.
 const FILE_PATH: i32 = 2_147_483_546;
@@ -63,7 +59,8 @@ impl PositionFile {
     }
 
     fn key(&self, path: &str) -> Path {
-        self.object.location.clone().join(path)
+        let object = self.object.location.clone();
+        object.join(self.object.size.to_string()).join(path)
     }
 
     /// All that it says; of other files than the one asked for it is kept.
@@ -153,63 +150,5 @@ impl PositionDeletes for About {
 
     fn object(&self) -> String {
         self.file.store.show(&self.file.object.location)
-    }
-}
-
-/// A blob of type `deletion-vector-v1`; manifests say where it is, so that the
-/// file's footer is not needed.
-#[derive(Debug)]
-pub(super) struct Vector {
-    table: RelationName,
-    store: OpenStore,
-    path: Path,
-    range: Range<u64>,
-    /// How many are deleted.
-    pub(super) rows: u64,
-    reading: Reading,
-}
-
-impl Vector {
-    pub(super) fn new(
-        table: RelationName,
-        store: OpenStore,
-        path: Path,
-        range: Range<u64>,
-        rows: u64,
-    ) -> Self {
-        Vector {
-            table,
-            store,
-            path,
-            range,
-            rows,
-            reading: Reading::default(),
-        }
-    }
-
-    async fn read(&self) -> Result<Arc<RoaringTreemap>> {
-        let bytes = self
-            .store
-            .store
-            .get_range(&self.path, self.range.clone())
-            .await
-            .map_err(|error| read_error(self.object(), &self.table, &error))?;
-        vector::read_framed(&bytes, self.rows)
-            .map(Arc::new)
-            .map_err(|why| corrupt(&self.table, &self.object(), why))
-    }
-}
-
-#[async_trait]
-impl PositionDeletes for Vector {
-    async fn positions(&self) -> Result<Arc<RoaringTreemap>> {
-        let key = self.path.clone().join(self.range.start.to_string());
-        self.reading
-            .positions(&self.store, &key, || self.read())
-            .await
-    }
-
-    fn object(&self) -> String {
-        self.store.show(&self.path)
     }
 }

@@ -7,9 +7,10 @@ use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::row::RowConverter;
 use datafusion::physical_plan::metrics::Count;
+use futures::{StreamExt, TryStreamExt, stream};
 
-use super::EqualityDeletes;
 use super::equality::{KeySet, KeySets, comparable, converter};
+use super::{CONCURRENT_READS, EqualityDeletes};
 use crate::error::{Error, Result};
 
 /// For batches whose last columns are those of keys.
@@ -39,14 +40,19 @@ impl KeyFilter {
         deleted: Count,
     ) -> Result<KeyFilter> {
         let mut keys: Vec<Key> = Vec::new();
-        for deletes in deletes {
+        let mut reading = stream::iter(deletes.to_vec())
+            .map(|deletes| async move {
+                let set = sets.get(&deletes).await?;
+                Ok::<_, Error>((deletes, set))
+            })
+            .buffered(CONCURRENT_READS);
+        while let Some((deletes, set)) = reading.try_next().await? {
             let columns: Option<Vec<usize>> = deletes
                 .columns
                 .iter()
                 .map(|column| extra.iter().position(|at| at == column))
                 .collect();
             let columns = columns.ok_or_else(|| Error::internal("a key's column is not read"))?;
-            let set = sets.get(deletes).await?;
             match keys.iter_mut().find(|key| key.columns == columns) {
                 Some(key) => key.sets.push(set),
                 None => keys.push(Key {

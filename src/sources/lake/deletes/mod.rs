@@ -9,6 +9,7 @@ mod equality;
 mod file;
 mod filter;
 mod selection;
+mod stored;
 pub mod vector;
 
 use std::fmt;
@@ -26,6 +27,7 @@ pub(super) use equality::KeySets;
 pub use file::read_columns;
 pub(super) use filter::KeyFilter;
 pub(super) use selection::read_plan;
+pub use stored::StoredVector;
 
 /// The marks of one data file.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +47,9 @@ pub trait PositionDeletes: fmt::Debug + Send + Sync {
     /// Where they are stored, as people are told.
     fn object(&self) -> String;
 }
+
+/// Delete files of one data file that are read at the same time.
+const CONCURRENT_READS: usize = 8;
 
 /// XX001: the object was read, and what it says of deleted rows cannot be so.
 pub fn corrupt(table: &RelationName, object: &str, cause: impl fmt::Display) -> Error {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use datafusion::datasource::listing::FileRange;
 use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, RowGroupAccess};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::file::metadata::RowGroupMetaData;
 use roaring::RoaringTreemap;
 
-use super::{FileDeletes, corrupt};
+use super::{CONCURRENT_READS, FileDeletes, PositionDeletes, corrupt};
 use crate::error::{Error, Result};
 use crate::names::RelationName;
 
@@ -32,8 +34,9 @@ pub(in super::super) async fn read_plan(
 ) -> Result<ReadPlan> {
     let rows = row_groups.iter().map(rows_of).sum::<Result<u64>>()?;
     let mut all = Arc::new(RoaringTreemap::new());
-    for deletes in &deletes.positions {
-        let positions = deletes.positions().await?;
+    let reads: Vec<_> = deletes.positions.iter().cloned().map(read).collect();
+    let mut reading = stream::iter(reads).buffered(CONCURRENT_READS);
+    while let Some((deletes, positions)) = reading.try_next().await? {
         if let Some(last) = positions.max()
             && last >= rows
         {
@@ -46,6 +49,16 @@ pub(in super::super) async fn read_plan(
         }
     }
     plan_of(&all, row_groups, range)
+}
+
+type Read = (Arc<dyn PositionDeletes>, Arc<RoaringTreemap>);
+
+fn read(deletes: Arc<dyn PositionDeletes>) -> BoxFuture<'static, Result<Read>> {
+    async move {
+        let positions = deletes.positions().await?;
+        Ok((deletes, positions))
+    }
+    .boxed()
 }
 
 fn plan_of(

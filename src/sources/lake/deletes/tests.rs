@@ -84,6 +84,16 @@ fn write_file(path: &Path, first: i64) -> u64 {
 
 /// A table of files, each of which loses these positions and keys.
 fn table(base: &Path, files: &[&RoaringTreemap], counted: bool, keys: &[Keys]) -> Arc<LakeTable> {
+    table_of(snapshot(base, files, counted, keys))
+}
+
+fn table_of(snapshot: Snapshot) -> Arc<LakeTable> {
+    let schema = snapshot.schema.clone();
+    let reader = Arc::new(Fixed(Arc::new(snapshot)));
+    Arc::new(LakeTable::new(RelationName::new("s", "t"), schema, reader))
+}
+
+fn snapshot(base: &Path, files: &[&RoaringTreemap], counted: bool, keys: &[Keys]) -> Snapshot {
     let equality: Vec<Arc<EqualityDeletes>> = keys
         .iter()
         .enumerate()
@@ -129,7 +139,7 @@ fn table(base: &Path, files: &[&RoaringTreemap], counted: bool, keys: &[Keys]) -
         Field::new("s", DataType::Utf8View, true),
     ]));
     let missing = |data_type| ScalarValue::try_from(data_type).unwrap();
-    let snapshot = Snapshot {
+    Snapshot {
         version: "1".into(),
         schema: schema.clone(),
         sources: schema
@@ -143,9 +153,7 @@ fn table(base: &Path, files: &[&RoaringTreemap], counted: bool, keys: &[Keys]) -
         format: DataFormat::Parquet,
         comment: None,
         column_comments: Vec::new(),
-    };
-    let reader = Arc::new(Fixed(Arc::new(snapshot)));
-    Arc::new(LakeTable::new(RelationName::new("s", "t"), schema, reader))
+    }
 }
 
 /// Files are read in ranges however small; `late` reads filters' columns first.
@@ -337,6 +345,61 @@ async fn rows_with_deleted_keys_are_not_given() {
             check(&session(table.clone(), partitions, late), &left).await;
         }
     }
+}
+
+/// Keys of a column that is constant in the file, whatever the file says, and of one
+/// that only deletes know.
+#[tokio::test]
+async fn keys_may_be_constant_or_hidden() {
+    let base = TempDir::new().unwrap();
+    let none = RoaringTreemap::new();
+    let pairs = [10, 12, 14].map(|id| (3, Some(format!("s{id}"))));
+    let keys = [Keys::Pairs(pairs.to_vec()), Keys::Ids(Vec::new())];
+    let mut snapshot = snapshot(base.path(), &[&none], false, &keys);
+    let k = Field::new("k of the file", DataType::Int64, true);
+    let source = ColumnSource::named("k", ScalarValue::Int64(None));
+    snapshot.hidden = vec![(Arc::new(k), source)];
+    let by_k: ArrayRef = Arc::new(Int64Array::from(vec![Some(5), None]));
+    let by_k = RecordBatch::try_from_iter([("k", by_k)]).unwrap();
+    let path = base.path().join("hidden.parquet");
+    let object = ObjectMeta {
+        location: object_store::path::Path::from_absolute_path(&path).unwrap(),
+        size: write_parquet(&path, &by_k, 10),
+        ..snapshot.files[0].object.clone()
+    };
+    let by_k = EqualityDeletes {
+        object,
+        columns: vec![3],
+    };
+    snapshot.files = snapshot
+        .files
+        .into_iter()
+        .map(|file| {
+            let mut deletes = file.deletes.as_deref().cloned().unwrap_or_default();
+            deletes.equality.push(Arc::new(EqualityDeletes {
+                object: by_k.object.clone(),
+                columns: by_k.columns.clone(),
+            }));
+            let constants = vec![(1, ScalarValue::Int64(Some(3)))];
+            LakeFile::new(file.object, file.rows, constants, file.bounds)
+                .with_deletes(Some(Arc::new(deletes)))
+        })
+        .collect();
+    let session = session(table_of(snapshot), 2, false);
+    assert_rows(
+        query(&session, "SELECT id, k FROM t WHERE id < 16 ORDER BY id").await,
+        &[
+            "0|3", "1|3", "2|3", "3|3", "4|3", "6|3", "7|3", "8|3", "9|3", "11|3", "13|3", "15|3",
+        ],
+    );
+    assert_rows(
+        query(
+            &session,
+            "SELECT s FROM t WHERE k = 3 AND id IN (8, 10, 12, 19)",
+        )
+        .await,
+        &["s8"],
+    );
 }
 
 #[tokio::test]
