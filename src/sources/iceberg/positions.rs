@@ -2,8 +2,8 @@
 //! table is loaded, read when a data file is opened. See "Position Delete Files"
 //! in the specification.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{Array, AsArray};
@@ -31,6 +31,8 @@ pub(super) struct PositionFile {
     store: OpenStore,
     object: ObjectMeta,
     reading: Reading,
+    /// The data files that it names; known once it was read.
+    named: OnceLock<HashSet<String>>,
 }
 
 /// What it says of one data file.
@@ -48,6 +50,7 @@ impl PositionFile {
             store,
             object,
             reading: Reading::default(),
+            named: OnceLock::new(),
         }
     }
 
@@ -92,6 +95,7 @@ impl PositionFile {
             }
             add(&mut files, current);
         }
+        self.named.get_or_init(|| files.keys().cloned().collect());
         let found = files.remove(wanted).unwrap_or_default();
         for (path, positions) in files {
             keep(&self.store, &self.key(&path), &Arc::new(positions));
@@ -142,10 +146,14 @@ fn columns() -> Vec<(Arc<Field>, ColumnSource)> {
 impl PositionDeletes for About {
     async fn positions(&self) -> Result<Arc<RoaringTreemap>> {
         let key = self.file.key(&self.path);
-        self.file
-            .reading
-            .positions(&self.file.store, &key, || self.file.read(&self.path))
-            .await
+        let read = || async {
+            match self.file.named.get() {
+                Some(named) if !named.contains(&self.path) => Ok(Arc::default()),
+                _ => self.file.read(&self.path).await,
+            }
+        };
+        let reading = &self.file.reading;
+        reading.positions(&self.file.store, &key, read).await
     }
 
     fn object(&self) -> String {
