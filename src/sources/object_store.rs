@@ -9,6 +9,7 @@
 
 mod builder;
 mod failure;
+mod kept;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -26,9 +27,12 @@ use crate::config::{Config, Storage};
 use crate::error::{Error, Result, SqlState};
 
 pub use failure::{read_error, scrub, storage_cause};
+pub use kept::{KeptPositions, PositionsCache};
 
 /// Bytes of Parquet footers kept for each store.
 const METADATA_CACHE: usize = 32 << 20;
+/// Bytes of positions of deleted rows kept for each store.
+const POSITIONS_CACHE: usize = 64 << 20;
 
 /// Every object store of one configuration, opened at first use.
 pub struct Stores {
@@ -45,6 +49,8 @@ pub struct OpenStore {
     pub url: ObjectStoreUrl,
     /// Parquet footers of this store alone.
     pub footers: Arc<FileMetadataCache>,
+    /// Positions of deleted rows that objects of this store hold.
+    pub positions: Arc<PositionsCache>,
     /// How its objects' URLs begin: `s3://bucket/`, `file:///`. Never holds a secret.
     pub root: Arc<str>,
 }
@@ -131,6 +137,7 @@ impl Stores {
             store: builder::build(scheme, url, section)?,
             url: synthetic_url(&key)?,
             footers: Arc::new(DefaultCache::new(METADATA_CACHE)),
+            positions: Arc::new(DefaultCache::new(POSITIONS_CACHE)),
             root: root.into(),
         };
         opened.insert(key, store.clone());

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::schema::{DeltaColumn, read_schema};
 use super::stats::bounds;
+use super::vector::deletes;
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
 use crate::sources::lake::{DataFormat, LakeFile, Snapshot, parse_value};
@@ -24,7 +25,6 @@ use datafusion::scalar::ScalarValue;
 /// Reader features whose tables are read right.
 const KNOWN_FEATURES: &[&str] = &[
     "columnMapping",
-    // refused file by file: the feature is often on and never used
     "deletionVectors",
     "timestampNtz",
     "v2Checkpoint",
@@ -119,6 +119,7 @@ fn snapshot(name: &RelationName, location: &Location, table: &DeltaTable) -> Res
                 .collect::<Vec<_>>(),
         )),
         sources: columns.iter().map(|column| column.source.clone()).collect(),
+        hidden: Vec::new(),
         store: location.store.clone(),
         format: DataFormat::Parquet,
         files,
@@ -134,9 +135,10 @@ fn lake_file(
     partitions: &[String],
     file: &LogicalFileView,
 ) -> Result<LakeFile> {
-    if file.deletion_vector_descriptor().is_some() {
-        return Err(refused(name, "deletion vectors"));
-    }
+    let deletes = file
+        .deletion_vector_descriptor()
+        .map(|vector| deletes(name, location, &vector).map(Arc::new))
+        .transpose()?;
     let values = file.partition_values_map();
     let mut constants = Vec::new();
     for (position, column) in columns.iter().enumerate() {
@@ -170,11 +172,11 @@ fn lake_file(
         e_tag: None,
         version: None,
     };
-    Ok(LakeFile::new(object, rows, constants, bounds))
+    Ok(LakeFile::new(object, rows, constants, bounds).with_deletes(deletes))
 }
 
 /// A path of the log, percent-decoded: relative to the table's folder, or a URL.
-fn object_path(name: &RelationName, location: &Location, path: &str) -> Result<Path> {
+pub(super) fn object_path(name: &RelationName, location: &Location, path: &str) -> Result<Path> {
     let full = if path.contains("://") {
         match path.strip_prefix(location.store.root.as_ref()) {
             Some(rest) => rest.to_string(),

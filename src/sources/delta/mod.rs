@@ -3,11 +3,12 @@
 //!
 //! The `deltalake` library reads the log; what it finds there becomes a
 //! `lake::Snapshot`. Tables with features that would make the answer wrong
-//! (deletion vectors, mapped nested columns, unknown features) are refused.
+//! (mapped nested columns, unknown features) are refused.
 
 mod load;
 mod schema;
 mod stats;
+mod vector;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,3 +97,5 @@ impl SnapshotReader for DeltaReader {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vector_tests;

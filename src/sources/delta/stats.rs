@@ -17,15 +17,21 @@ pub(super) fn bounds(
     let Some(statistics) = statistics else {
         return (None, vec![ColumnBounds::default(); columns.len()]);
     };
+    let rows = statistics["numRecords"].as_u64();
     let tight = statistics["tightBounds"].as_bool().unwrap_or(true);
     let bounds = columns
         .iter()
-        .map(|column| column_bounds(statistics, column, tight))
+        .map(|column| column_bounds(statistics, column, tight, rows))
         .collect();
-    (statistics["numRecords"].as_u64(), bounds)
+    (rows, bounds)
 }
 
-fn column_bounds(statistics: &Value, column: &DeltaColumn, tight: bool) -> ColumnBounds {
+fn column_bounds(
+    statistics: &Value,
+    column: &DeltaColumn,
+    tight: bool,
+    rows: Option<u64>,
+) -> ColumnBounds {
     let data_type = column.field.data_type();
     let find = |kind: &str| {
         let values = &statistics[kind];
@@ -47,7 +53,10 @@ fn column_bounds(statistics: &Value, column: &DeltaColumn, tight: bool) -> Colum
     ColumnBounds {
         min: value("minValues"),
         max: value("maxValues").map(end_of_millisecond),
-        nulls: find("nullCount").and_then(Value::as_u64),
+        // where bounds are not tight, a count in between is only a limit too
+        nulls: find("nullCount")
+            .and_then(Value::as_u64)
+            .filter(|nulls| tight || *nulls == 0 || Some(*nulls) == rows),
         tightness: if exact {
             Tightness::Exact
         } else {

@@ -17,7 +17,7 @@ use crate::sources::lake_testing::{
     assert_rows, columns, fixtures, query, session, stores, table, write_parquet,
 };
 
-fn source(base: &Path, tables: &[&str]) -> Arc<DeltaSource> {
+pub(super) fn source(base: &Path, tables: &[&str]) -> Arc<DeltaSource> {
     let config = config::DeltaSource {
         tables: BTreeMap::from_iter(tables.iter().map(|t| (t.to_string(), t.to_string()))),
         storage: None,
@@ -33,14 +33,14 @@ async fn broken(source: &DeltaSource, name: &str) -> Arc<Error> {
 }
 
 /// One commit: its actions, one a line.
-fn commit(table: &Path, version: u64, actions: &[Value]) {
+pub(super) fn commit(table: &Path, version: u64, actions: &[Value]) {
     let log = table.join("_delta_log");
     std::fs::create_dir_all(&log).unwrap();
     let lines: Vec<String> = actions.iter().map(Value::to_string).collect();
     std::fs::write(log.join(format!("{version:020}.json")), lines.join("\n")).unwrap();
 }
 
-fn protocol(features: &[&str]) -> Value {
+pub(super) fn protocol(features: &[&str]) -> Value {
     match features {
         [] => json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
         _ => json!({"protocol": {
@@ -50,7 +50,7 @@ fn protocol(features: &[&str]) -> Value {
     }
 }
 
-fn metadata(fields: Value, partitions: &[&str], configuration: Value) -> Value {
+pub(super) fn metadata(fields: Value, partitions: &[&str], configuration: Value) -> Value {
     let schema = json!({"type": "struct", "fields": fields}).to_string();
     json!({"metaData": {
         "id": "5fba94ed-9794-4965-ba6e-6ee3c0d22af9",
@@ -60,11 +60,11 @@ fn metadata(fields: Value, partitions: &[&str], configuration: Value) -> Value {
     }})
 }
 
-fn field(name: &str, data_type: &str) -> Value {
+pub(super) fn field(name: &str, data_type: &str) -> Value {
     json!({"name": name, "type": data_type, "nullable": true, "metadata": {}})
 }
 
-fn add(path: &str, size: u64, partition: Value, stats: Option<Value>) -> Value {
+pub(super) fn add(path: &str, size: u64, partition: Value, stats: Option<Value>) -> Value {
     json!({"add": {
         "path": path, "size": size, "partitionValues": partition,
         "modificationTime": 0, "dataChange": true,
@@ -72,7 +72,7 @@ fn add(path: &str, size: u64, partition: Value, stats: Option<Value>) -> Value {
     }})
 }
 
-fn ids(values: Vec<i32>) -> RecordBatch {
+pub(super) fn ids(values: Vec<i32>) -> RecordBatch {
     let ids: ArrayRef = Arc::new(Int32Array::from(values));
     RecordBatch::try_from_iter([("id", ids)]).unwrap()
 }
@@ -178,36 +178,6 @@ async fn a_statement_sees_what_was_committed_before_it() {
     tokio::time::sleep(VERSION_TTL).await;
     let error = query(&session, "SELECT id FROM t").await.unwrap_err();
     assert_eq!(error.state(), SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE);
-}
-
-#[tokio::test]
-async fn deletion_vectors_are_refused() {
-    let base = TempDir::new().unwrap();
-    let folder = base.path().join("t");
-    let size = write_parquet(&folder.join("a.parquet"), &ids(vec![1, 2]), 100);
-    let mut with_vector = add("a.parquet", size, json!({}), Some(json!({"numRecords": 2})));
-    with_vector["add"]["deletionVector"] = json!({
-        "storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": 4,
-        "sizeInBytes": 40, "cardinality": 1,
-    });
-    commit(
-        &folder,
-        0,
-        &[
-            protocol(&["deletionVectors"]),
-            metadata(json!([field("id", "integer")]), &[], json!({})),
-            with_vector,
-        ],
-    );
-    let source = source(base.path(), &["t"]);
-    let error = broken(&source, "t").await;
-    assert_eq!(
-        error.state(),
-        SqlState::FEATURE_NOT_SUPPORTED,
-        "{}",
-        error.log_text()
-    );
-    assert!(error.message().contains("deletion vectors"), "{error}");
 }
 
 #[tokio::test]

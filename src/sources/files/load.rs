@@ -139,6 +139,7 @@ fn snapshot(
         version: "now".into(),
         schema,
         sources,
+        hidden: Vec::new(),
         store: reader.pattern.root.store.clone(),
         format: match reader.format {
             FileFormat::Parquet => DataFormat::Parquet,

@@ -3,11 +3,15 @@
 //!
 //! The `iceberg` library parses metadata, manifest lists and manifests; bytes
 //! come through our own object stores, and data files are read by the engine.
-//! Snapshots with deletes are refused: rows that were deleted must not come back.
+//! Deletes are found in delete manifests and applied where a data file is read.
 
+mod deletes;
+mod keys;
 mod load;
+mod manifests;
 mod metadata;
 mod paths;
+mod positions;
 mod schema;
 mod values;
 
@@ -127,5 +131,7 @@ impl SnapshotReader for IcebergReader {
     }
 }
 
+#[cfg(test)]
+mod delete_tests;
 #[cfg(test)]
 mod tests;

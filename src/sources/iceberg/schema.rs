@@ -19,6 +19,10 @@ const NAME_MAPPING: &str = "schema.name-mapping.default";
 #[derive(Debug)]
 pub(super) struct IcebergColumn {
     pub(super) id: i32,
+    /// As it is stored.
+    pub(super) iceberg: Type,
+    /// It is there for deletes alone.
+    pub(super) hidden: bool,
     /// As clients see it.
     pub(super) field: Field,
     pub(super) source: ColumnSource,
@@ -36,11 +40,37 @@ pub(super) fn columns(metadata: &TableMetadata) -> Result<Vec<IcebergColumn>> {
         .collect()
 }
 
+/// A column for keys of deletes, with all that is stored.
+pub(super) fn hidden_column(
+    metadata: &TableMetadata,
+    nested: &NestedField,
+    name: &str,
+) -> Result<IcebergColumn> {
+    let stored = file_field(nested);
+    let field = match stored.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => stored,
+        _ => provider_field(&stored),
+    };
+    let field = field.with_name(name).with_nullable(true);
+    let names = mapped_names(metadata);
+    Ok(IcebergColumn {
+        hidden: true,
+        ..column_as(nested, field, names.as_ref())?
+    })
+}
+
 fn column(
     nested: &NestedField,
     names: Option<&HashMap<i32, Vec<String>>>,
 ) -> Result<IcebergColumn> {
-    let field = provider_field(&file_field(nested));
+    column_as(nested, provider_field(&file_field(nested)), names)
+}
+
+fn column_as(
+    nested: &NestedField,
+    field: Field,
+    names: Option<&HashMap<i32, Vec<String>>>,
+) -> Result<IcebergColumn> {
     let missing = nested
         .initial_default
         .as_ref()
@@ -52,6 +82,8 @@ fn column(
     };
     Ok(IcebergColumn {
         id: nested.id,
+        iceberg: (*nested.field_type).clone(),
+        hidden: false,
         source: ColumnSource {
             key: ColumnKey::FieldId {
                 id: nested.id,

@@ -9,7 +9,11 @@ use crate::error::SqlState;
 use crate::sources::TableState;
 use crate::sources::lake_testing::{assert_rows, columns, fixtures, query, session, stores, table};
 
-fn source(tables: &[&str]) -> Arc<IcebergSource> {
+pub(super) fn source(tables: &[&str]) -> Arc<IcebergSource> {
+    source_in(&fixtures("iceberg"), tables)
+}
+
+pub(super) fn source_in(base: &std::path::Path, tables: &[&str]) -> Arc<IcebergSource> {
     let config = config::IcebergSource {
         catalog: None,
         namespaces: BTreeMap::new(),
@@ -19,7 +23,7 @@ fn source(tables: &[&str]) -> Arc<IcebergSource> {
             .collect(),
         storage: None,
     };
-    let stores = stores(&fixtures("iceberg"));
+    let stores = stores(base);
     IcebergSource::new(SourceName::new("ice"), &config, stores).unwrap()
 }
 
@@ -143,30 +147,6 @@ async fn a_table_without_a_snapshot_is_empty() {
     let session = session(source.as_ref()).await;
     assert_rows(query(&session, "SELECT id FROM empty").await, &[]);
     assert_rows(query(&session, "SELECT count(*) FROM empty").await, &["0"]);
-}
-
-#[tokio::test]
-async fn deleted_rows_never_come_back() {
-    for (name, feature) in [
-        ("position_deletes", "position deletes"),
-        ("equality_deletes", "equality deletes"),
-        ("deletion_vectors", "deletion vectors"),
-    ] {
-        let source = source(&[name]);
-        match table(source.as_ref(), name).await.state {
-            TableState::Broken(error) => {
-                assert_eq!(
-                    error.state(),
-                    SqlState::FEATURE_NOT_SUPPORTED,
-                    "{}",
-                    error.log_text()
-                );
-                assert!(error.message().contains(feature), "{error}");
-                assert!(error.message().contains(name), "{error}");
-            }
-            TableState::Ready(_) => panic!("{name} would be read without its deletes"),
-        }
-    }
 }
 
 #[tokio::test]

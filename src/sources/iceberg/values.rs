@@ -34,6 +34,10 @@ pub(super) fn scalar(
             let micros = if nanos { value / 1000 } else { *value };
             Scalar::TimestampMicrosecond(Some(micros), zone.clone())
         }
+        // of keys of deletes alone
+        (PrimitiveLiteral::Long(value), DataType::Timestamp(TimeUnit::Nanosecond, zone)) => {
+            Scalar::TimestampNanosecond(Some(*value), zone.clone())
+        }
         (PrimitiveLiteral::Float(value), DataType::Float32) => Scalar::Float32(Some(value.0)),
         (PrimitiveLiteral::Float(value), DataType::Float64) => {
             Scalar::Float64(Some(f64::from(value.0)))

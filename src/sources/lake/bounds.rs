@@ -57,6 +57,34 @@ impl ColumnBounds {
         self
     }
 
+    /// What still holds of the `left` of `rows` rows. Limits stay limits, but the
+    /// rows that had those values may be gone, or all rows.
+    fn statistics_of_rest(&self, rows: Option<u64>, left: Precision<u64>) -> ColumnStatistics {
+        let whole = self.statistics();
+        let some_left = matches!(left, Precision::Exact(left) if left > 0);
+        let one_value = self.tightness == Tightness::Exact
+            && self.min.is_some()
+            && self.min == self.max
+            && self.nulls == Some(0);
+        let null_count = match (self.nulls, rows) {
+            (Some(0), _) => Precision::Exact(0),
+            (Some(nulls), Some(rows)) if nulls == rows => count(left),
+            // how many of them are left is unknown, and no guess: an engine that
+            // finds it equal to the number of rows takes all for NULL
+            _ => Precision::Absent,
+        };
+        let (min_value, max_value) = match one_value && some_left {
+            true => (whole.min_value, whole.max_value),
+            false => (whole.min_value.to_inexact(), whole.max_value.to_inexact()),
+        };
+        ColumnStatistics {
+            min_value,
+            max_value,
+            null_count,
+            ..ColumnStatistics::new_unknown()
+        }
+    }
+
     fn statistics(&self) -> ColumnStatistics {
         let precise = |value: &Option<ScalarValue>| match (value, self.tightness) {
             (None, _) => Precision::Absent,
@@ -80,17 +108,46 @@ pub(super) fn statistics(
     bounds: &[ColumnBounds],
     schema: &SchemaRef,
 ) -> Statistics {
-    let mut column_statistics: Vec<_> = bounds.iter().map(ColumnBounds::statistics).collect();
+    let columns = bounds.iter().map(ColumnBounds::statistics);
+    let rows = rows.map_or(Precision::Absent, Precision::Exact);
+    of_table(rows, columns.collect(), schema)
+}
+
+/// Of a file that has `rows` rows, of which deletes leave `left`.
+pub(super) fn statistics_of_rest(
+    rows: Option<u64>,
+    left: Precision<u64>,
+    bounds: &[ColumnBounds],
+    schema: &SchemaRef,
+) -> Statistics {
+    let columns = bounds
+        .iter()
+        .map(|bounds| bounds.statistics_of_rest(rows, left));
+    of_table(left, columns.collect(), schema)
+}
+
+fn of_table(
+    rows: Precision<u64>,
+    mut column_statistics: Vec<ColumnStatistics>,
+    schema: &SchemaRef,
+) -> Statistics {
     column_statistics.resize_with(schema.fields().len(), ColumnStatistics::new_unknown);
     let mut statistics = Statistics {
-        num_rows: rows
-            .and_then(|rows| usize::try_from(rows).ok())
-            .map_or(Precision::Absent, Precision::Exact),
+        num_rows: count(rows),
         total_byte_size: Precision::Absent,
         column_statistics,
     };
     statistics.calculate_total_byte_size(schema);
     statistics
+}
+
+fn count(rows: Precision<u64>) -> Precision<usize> {
+    let number = |rows| usize::try_from(rows);
+    match rows {
+        Precision::Exact(rows) => number(rows).map_or(Precision::Absent, Precision::Exact),
+        Precision::Inexact(rows) => number(rows).map_or(Precision::Absent, Precision::Inexact),
+        Precision::Absent => Precision::Absent,
+    }
 }
 
 fn is_nan(value: &ScalarValue) -> bool {

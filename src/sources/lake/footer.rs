@@ -14,6 +14,7 @@ use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::parquet::{
     ParquetFileMetrics, ParquetFileReaderFactory,
 };
+use datafusion::error::DataFusionError;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -81,6 +82,44 @@ pub async fn read_footer(
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())
         .map_err(|error| broken(table, store, &object.location, error))?;
     Ok((metadata, Arc::new(schema)))
+}
+
+/// The footer of one file, for what it says of row groups.
+pub(super) async fn row_groups(
+    table: &RelationName,
+    store: &OpenStore,
+    object: &ObjectMeta,
+) -> Result<Arc<ParquetMetaData>> {
+    fetch(table, store, object, PageIndexPolicy::Skip).await
+}
+
+/// For a file that is read beside the scan's; columns are found by field id or name.
+pub(super) fn reader(
+    table: &RelationName,
+    store: &OpenStore,
+    object: &ObjectMeta,
+) -> impl AsyncFileReader + Unpin + use<> {
+    let uncounted = ExecutionPlanMetricsSet::new();
+    LakeReader {
+        metrics: ParquetFileMetrics::new(0, object.location.as_ref(), &uncounted),
+        table: table.clone(),
+        store: store.clone(),
+        embedded: EmbeddedSchema::Dropped,
+        object: object.clone(),
+    }
+}
+
+/// What `reader`'s errors mean: its own, or that the bytes are no Parquet.
+pub(super) fn parquet_failure(
+    table: &RelationName,
+    store: &OpenStore,
+    object: &ObjectMeta,
+    error: ParquetError,
+) -> Error {
+    match error {
+        ParquetError::External(_) => DataFusionError::from(error).into(),
+        _ => broken(table, store, &object.location, error),
+    }
 }
 
 /// The bounds of each column of `schema` (carrier types, names as in the file).

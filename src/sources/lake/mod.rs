@@ -6,27 +6,33 @@
 mod adapter;
 mod bounds;
 mod carrier;
+pub mod deletes;
 mod fence;
 mod footer;
 mod fresh;
 mod late;
 pub mod listing;
+mod open;
 mod parquet;
 mod prune;
 mod scan;
+mod shape;
 mod table;
 mod text;
 mod values;
+mod wide;
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::common::Statistics;
+use datafusion::common::stats::Precision;
 use datafusion::scalar::ScalarValue;
 use object_store::ObjectMeta;
 
+use self::deletes::FileDeletes;
 use super::object_store::OpenStore;
 use crate::config::CsvOptions;
 use crate::error::Result;
@@ -55,6 +61,9 @@ pub struct Snapshot {
     pub schema: SchemaRef,
     /// Where each column of `schema` is found in a file.
     pub sources: Vec<ColumnSource>,
+    /// Columns that clients do not see and keys of deletes have. Their names are
+    /// no visible column's.
+    pub hidden: Vec<(FieldRef, ColumnSource)>,
     pub store: OpenStore,
     pub format: DataFormat,
     pub files: Vec<LakeFile>,
@@ -92,12 +101,15 @@ pub enum ColumnKey {
 #[derive(Debug, Clone)]
 pub struct LakeFile {
     pub object: ObjectMeta,
+    /// That are stored; a reader gets `rows_left`.
     pub rows: Option<u64>,
     /// Columns whose one value in this file is known from metadata and is not
-    /// read from the file: position in the schema, ascending, and value.
+    /// read from the file: position in the schema (behind it: of a hidden column),
+    /// ascending, and value.
     pub constants: Vec<(usize, ScalarValue)>,
-    /// One a column of the schema; of constants too.
+    /// One a column of the schema; of constants too. Of all rows that are stored.
     pub bounds: Vec<ColumnBounds>,
+    pub deletes: Option<Arc<FileDeletes>>,
 }
 
 impl LakeFile {
@@ -118,19 +130,67 @@ impl LakeFile {
             rows,
             constants,
             bounds,
+            deletes: None,
         }
+    }
+
+    pub fn with_deletes(self, deletes: Option<Arc<FileDeletes>>) -> Self {
+        LakeFile { deletes, ..self }
+    }
+
+    /// Without those that are deleted. Inexact: there are no more.
+    pub fn rows_left(&self) -> Precision<u64> {
+        match (self.rows, &self.deletes) {
+            (None, _) => Precision::Absent,
+            (Some(rows), None) => Precision::Exact(rows),
+            (Some(rows), Some(deletes)) => match deletes.rows {
+                None => Precision::Inexact(rows),
+                Some(deleted) => rows
+                    .checked_sub(deleted)
+                    .map_or(Precision::Inexact(rows), Precision::Exact),
+            },
+        }
+    }
+
+    /// The columns of all keys by which rows are deleted from it, ascending.
+    fn key_columns(&self) -> Vec<usize> {
+        let equality = self.deletes.iter().flat_map(|deletes| &deletes.equality);
+        let mut columns: Vec<usize> = equality
+            .flat_map(|deletes| deletes.columns.iter().copied())
+            .collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
     }
 
     /// For the planner; the columns in the schema's order.
     pub fn statistics(&self, schema: &SchemaRef) -> Statistics {
-        bounds::statistics(self.rows, &self.bounds, schema)
+        match self.deletes {
+            None => bounds::statistics(self.rows, &self.bounds, schema),
+            Some(_) => {
+                bounds::statistics_of_rest(self.rows, self.rows_left(), &self.bounds, schema)
+            }
+        }
     }
 }
 
 impl Snapshot {
-    /// `None` where a file does not say.
+    /// `None` where a file does not say; some more where a file does not say how
+    /// many are deleted.
     pub fn rows(&self) -> Option<u64> {
-        self.files.iter().map(|file| file.rows).sum()
+        let rows = |file: &LakeFile| file.rows_left().get_value().copied();
+        self.files.iter().map(rows).sum()
+    }
+
+    /// The visible columns, then the hidden ones.
+    fn all_fields(&self) -> Vec<FieldRef> {
+        let hidden = self.hidden.iter().map(|(field, _)| field.clone());
+        self.schema.fields().iter().cloned().chain(hidden).collect()
+    }
+
+    fn all_sources(&self) -> Vec<ColumnSource> {
+        let hidden = self.hidden.iter().map(|(_, source)| source.clone());
+        self.sources.iter().cloned().chain(hidden).collect()
     }
 
     pub fn bytes(&self) -> u64 {

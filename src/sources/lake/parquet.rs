@@ -5,8 +5,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
@@ -14,48 +12,65 @@ use datafusion::datasource::physical_plan::{
     FileOpener, FileScanConfig, FileSource, ParquetSource,
 };
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
-use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
-use futures::StreamExt;
-use futures::stream::BoxStream;
+use datafusion_datasource::morsel::Morselizer;
 use object_store::ObjectStore;
 
-use super::footer::broken;
-use super::late::{self, LateFilter};
+use super::late;
+use super::open::{Late, Opener, Owner, Readers};
+use super::wide::{Keys, Wide, width_of};
+use crate::error::Error;
 use crate::names::RelationName;
 use crate::sources::object_store::OpenStore;
 
 #[derive(Clone)]
 pub(super) struct ParquetFiles {
     inner: Arc<dyn FileSource>,
-    origin: Origin,
-}
-
-/// Whose files they are, for errors.
-#[derive(Debug, Clone)]
-struct Origin {
-    table: RelationName,
-    store: OpenStore,
+    /// What reads files instead of `inner`, where rows are deleted by key.
+    wide: Option<Wide>,
+    owner: Owner,
 }
 
 impl ParquetFiles {
     pub(super) fn new(inner: ParquetSource, table: RelationName, store: OpenStore) -> Self {
         ParquetFiles {
             inner: Arc::new(inner),
-            origin: Origin { table, store },
+            wide: None,
+            owner: Owner { table, store },
         }
     }
 
-    fn around(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+    /// Of files from which rows are deleted by these keys; `columns` are where the
+    /// keys' columns are in the source's table.
+    pub(super) fn without_keys(self, keys: Keys, columns: &[usize]) -> Result<Self> {
+        let wide = Wide::new(&self.inner, keys, columns)?
+            .ok_or_else(|| Error::internal("keys cannot be read with a file"))?;
+        Ok(ParquetFiles {
+            wide: Some(wide),
+            ..self
+        })
+    }
+
+    fn around(
+        &self,
+        inner: Arc<dyn FileSource>,
+        wide: impl FnOnce(&Wide) -> Arc<dyn FileSource>,
+    ) -> Arc<dyn FileSource> {
         Arc::new(ParquetFiles {
             inner,
-            origin: self.origin.clone(),
+            wide: self.wide.as_ref().map(|own| own.around(wide(own))),
+            owner: self.owner.clone(),
         })
+    }
+
+    /// What reads the files.
+    fn reader(&self) -> &Arc<dyn FileSource> {
+        self.wide.as_ref().map_or(&self.inner, |wide| &wide.source)
     }
 
     /// The reading in two steps, where a filter may come to leave few rows.
@@ -65,7 +80,7 @@ impl ParquetFiles {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Option<Late>> {
-        let Some(source) = self.inner.downcast_ref::<ParquetSource>() else {
+        let Some(source) = self.reader().downcast_ref::<ParquetSource>() else {
             return Ok(None);
         };
         let filters = late::filters_of(source);
@@ -76,7 +91,7 @@ impl ParquetFiles {
         Ok(Some(Late {
             filters,
             schema: self.inner.table_schema().table_schema().clone(),
-            inner: source.create_morselizer(store, config, partition)?,
+            reader: source.create_morselizer(store, config, partition)?,
         }))
     }
 
@@ -102,12 +117,20 @@ impl FileSource for ParquetFiles {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
-        Ok(Box::new(NamedMorselizer {
-            inner: self
-                .inner
-                .create_morselizer(store.clone(), config, partition)?,
-            late: self.late(store, config, partition)?,
-            origin: self.origin.clone(),
+        let mut config = config.clone();
+        if self.wide.is_some() {
+            // counts rows before keys take some away; the stream of files counts again
+            config.limit = None;
+        }
+        let at_once = self
+            .reader()
+            .create_morselizer(store.clone(), &config, partition)?;
+        let late = self.late(store, &config, partition)?;
+        Ok(Box::new(Opener {
+            readers: Arc::new(Readers { at_once, late }),
+            owner: self.owner.clone(),
+            keys: self.wide.as_ref().map(|wide| wide.keys.clone()),
+            deleted: MetricBuilder::new(self.metrics()).counter("rows_deleted", partition),
         }))
     }
 
@@ -116,7 +139,9 @@ impl FileSource for ParquetFiles {
     }
 
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        self.around(self.inner.with_batch_size(batch_size))
+        self.around(self.inner.with_batch_size(batch_size), |wide| {
+            wide.source.with_batch_size(batch_size)
+        })
     }
 
     fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
@@ -159,8 +184,17 @@ impl FileSource for ParquetFiles {
         } else {
             config
         };
+        let wide = match &self.wide {
+            Some(wide) => {
+                let pushed = wide.source.try_pushdown_filters(filters.clone(), config)?;
+                pushed.updated_node
+            }
+            None => None,
+        };
         let mut pushed = self.inner.try_pushdown_filters(filters, config)?;
-        pushed.updated_node = pushed.updated_node.map(|inner| self.around(inner));
+        pushed.updated_node = pushed
+            .updated_node
+            .map(|inner| self.around(inner, |own| wide.unwrap_or_else(|| own.source.clone())));
         Ok(pushed)
     }
 
@@ -169,12 +203,17 @@ impl FileSource for ParquetFiles {
         order: &[PhysicalSortExpr],
         properties: &EquivalenceProperties,
     ) -> Result<SortOrderPushdownResult<Arc<dyn FileSource>>> {
+        // the two sources have other columns, and the engine tells one from the other
+        if self.wide.is_some() {
+            return Ok(SortOrderPushdownResult::Unsupported);
+        }
+        let around = |inner| self.around(inner, |wide| wide.source.clone());
         Ok(match self.inner.try_pushdown_sort(order, properties)? {
             SortOrderPushdownResult::Exact { inner } => SortOrderPushdownResult::Exact {
-                inner: self.around(inner),
+                inner: around(inner),
             },
             SortOrderPushdownResult::Inexact { inner } => SortOrderPushdownResult::Inexact {
-                inner: self.around(inner),
+                inner: around(inner),
             },
             SortOrderPushdownResult::Unsupported => SortOrderPushdownResult::Unsupported,
         })
@@ -188,8 +227,21 @@ impl FileSource for ParquetFiles {
         &self,
         projection: &ProjectionExprs,
     ) -> Result<Option<Arc<dyn FileSource>>> {
-        let pushed = self.inner.try_pushdown_projection(projection)?;
-        Ok(pushed.map(|inner| self.around(inner)))
+        let Some(inner) = self.inner.try_pushdown_projection(projection)? else {
+            return Ok(None);
+        };
+        let wide = match &self.wide {
+            None => None,
+            Some(wide) => match wide.project(projection, width_of(&self.inner))? {
+                Some(wide) => Some(wide),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Arc::new(ParquetFiles {
+            inner,
+            wide,
+            owner: self.owner.clone(),
+        })))
     }
 
     fn apply_expressions(
@@ -197,123 +249,5 @@ impl FileSource for ParquetFiles {
         visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
         self.inner.apply_expressions(visit)
-    }
-}
-
-#[derive(Debug)]
-struct NamedMorselizer {
-    inner: Box<dyn Morselizer>,
-    late: Option<Late>,
-    origin: Origin,
-}
-
-#[derive(Debug)]
-struct Late {
-    filters: Vec<LateFilter>,
-    schema: SchemaRef,
-    inner: Box<dyn Morselizer>,
-}
-
-impl Late {
-    fn pays(&self, file: &PartitionedFile) -> bool {
-        file.statistics.as_ref().is_some_and(|statistics| {
-            let mut filters = self.filters.iter();
-            filters.any(|filter| filter.leaves_few(statistics, &self.schema))
-        })
-    }
-}
-
-impl Morselizer for NamedMorselizer {
-    fn plan_file(&self, file: PartitionedFile) -> Result<Box<dyn MorselPlanner>> {
-        let name = Arc::new(FileName {
-            origin: self.origin.clone(),
-            path: file.object_meta.location.clone(),
-        });
-        let inner = match &self.late {
-            Some(late) if late.pays(&file) => &late.inner,
-            _ => &self.inner,
-        };
-        let inner = inner.plan_file(file).map_err(|e| name.add_to(e))?;
-        Ok(Box::new(NamedPlanner { inner, name }))
-    }
-}
-
-#[derive(Debug)]
-struct FileName {
-    origin: Origin,
-    path: object_store::path::Path,
-}
-
-impl FileName {
-    /// Parquet's and Arrow's own errors say nothing of where; others pass as they are.
-    fn add_to(&self, error: DataFusionError) -> DataFusionError {
-        let undecodable = match &error {
-            DataFusionError::ParquetError(inner) => {
-                !matches!(**inner, parquet::errors::ParquetError::External(_))
-            }
-            DataFusionError::ArrowError(inner, _) => matches!(
-                **inner,
-                datafusion::arrow::error::ArrowError::ParquetError(_)
-                    | datafusion::arrow::error::ArrowError::InvalidArgumentError(_)
-            ),
-            _ => false,
-        };
-        if undecodable {
-            broken(&self.origin.table, &self.origin.store, &self.path, error).into()
-        } else {
-            error
-        }
-    }
-}
-
-#[derive(Debug)]
-struct NamedPlanner {
-    inner: Box<dyn MorselPlanner>,
-    name: Arc<FileName>,
-}
-
-impl MorselPlanner for NamedPlanner {
-    fn plan(self: Box<Self>) -> Result<Option<MorselPlan>> {
-        let NamedPlanner { inner, name } = *self;
-        let Some(mut plan) = inner.plan().map_err(|error| name.add_to(error))? else {
-            return Ok(None);
-        };
-        let wrap = |inner: Box<dyn MorselPlanner>, name: &Arc<FileName>| {
-            let name = name.clone();
-            Box::new(NamedPlanner { inner, name }) as Box<dyn MorselPlanner>
-        };
-        let morsels = plan.take_morsels().into_iter().map(|inner| {
-            let name = name.clone();
-            Box::new(NamedMorsel { inner, name }) as Box<dyn Morsel>
-        });
-        let planners = plan.take_ready_planners().into_iter();
-        let mut named = MorselPlan::new()
-            .with_morsels(morsels.collect())
-            .with_planners(planners.map(|inner| wrap(inner, &name)).collect());
-        if let Some(pending) = plan.take_pending_planner() {
-            named.set_pending_planner(async move {
-                match pending.await {
-                    Ok(inner) => Ok(wrap(inner, &name)),
-                    Err(error) => Err(name.add_to(error)),
-                }
-            });
-        }
-        Ok(Some(named))
-    }
-}
-
-#[derive(Debug)]
-struct NamedMorsel {
-    inner: Box<dyn Morsel>,
-    name: Arc<FileName>,
-}
-
-impl Morsel for NamedMorsel {
-    fn into_stream(self: Box<Self>) -> BoxStream<'static, Result<RecordBatch>> {
-        let NamedMorsel { inner, name } = *self;
-        inner
-            .into_stream()
-            .map(move |batch| batch.map_err(|error| name.add_to(error)))
-            .boxed()
     }
 }

@@ -1,11 +1,11 @@
 //! A snapshot's files → an execution plan: pruned, packed into balanced groups,
 //! read by the engine's own readers. Called by the table provider.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::Session;
+use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, Statistics};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
@@ -23,10 +23,13 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 
 use super::adapter::LakeAdapterFactory;
+use super::deletes::KeySets;
 use super::footer::{EmbeddedSchema, LakeReaderFactory};
 use super::parquet::ParquetFiles;
 use super::prune::prune;
+use super::shape::{Shape, by_shape};
 use super::text::{TextFormat, TextSource};
+use super::wide::Keys;
 use super::{ColumnKey, DataFormat, LakeFile, Snapshot};
 use crate::names::RelationName;
 
@@ -60,7 +63,11 @@ pub(super) fn plan(state: &dyn Session, request: &Request<'_>) -> Result<Arc<dyn
         .runtime_env()
         .register_object_store(snapshot.store.url.as_ref(), snapshot.store.store.clone());
 
-    let mut files: Vec<&LakeFile> = snapshot.files.iter().collect();
+    let mut files: Vec<&LakeFile> = snapshot
+        .files
+        .iter()
+        .filter(|file| file.rows_left() != Precision::Exact(0))
+        .collect();
     if let Some(predicate) = predicate(state, request, &snapshot.schema)? {
         files = prune(files, &snapshot.schema, &predicate);
     }
@@ -70,8 +77,14 @@ pub(super) fn plan(state: &dyn Session, request: &Request<'_>) -> Result<Arc<dyn
         files = enough_for(files, limit);
     }
     let mut parts = Vec::new();
-    for (constants, files) in by_constants(files) {
-        parts.push(scan_of(state, request, &constants, &files)?);
+    let keys = KeySets::new(
+        request.table,
+        snapshot,
+        state.runtime_env().memory_pool.clone(),
+    );
+    let keys = Arc::new(keys);
+    for (shape, files) in by_shape(snapshot, files) {
+        parts.push(scan_of(state, request, &shape, &files, &keys)?);
     }
     match parts.len() {
         // one partition: the engine's own checks want at least one
@@ -83,16 +96,16 @@ pub(super) fn plan(state: &dyn Session, request: &Request<'_>) -> Result<Arc<dyn
     }
 }
 
-/// A scan of files that all have the same columns constant.
+/// A scan of files of one shape.
 fn scan_of(
     state: &dyn Session,
     request: &Request<'_>,
-    constants: &[usize],
+    shape: &Shape,
     files: &[&LakeFile],
+    keys: &Arc<KeySets>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let snapshot = request.snapshot;
-    let order = columns_of_scan(&snapshot.schema, constants);
-    let table_schema = table_schema(&snapshot.schema, &order, constants.len());
+    let table_schema = shape.table_schema(snapshot);
     let scan_schema = table_schema.table_schema().clone();
 
     let origin = Arc::new(Origin {
@@ -102,7 +115,11 @@ fn scan_of(
     });
     let partitioned: Vec<PartitionedFile> = files
         .iter()
-        .map(|file| partitioned_file(file, &snapshot.schema, &order).with_extension(origin.clone()))
+        .map(|file| {
+            shape
+                .partitioned_file(file, snapshot)
+                .with_extension(origin.clone())
+        })
         .collect();
     let statistics = Statistics::try_merge_iter(
         partitioned
@@ -112,11 +129,11 @@ fn scan_of(
     )?;
     let groups = pack(partitioned, state.config().target_partitions());
 
-    let source = file_source(state, request, table_schema, &scan_schema)?;
+    let source = file_source(state, request, table_schema, &scan_schema, shape, keys)?;
     let projection = request
         .projection
         .iter()
-        .filter_map(|column| order.iter().position(|at| at == column))
+        .filter_map(|column| shape.position(*column))
         .collect();
     let config = FileScanConfigBuilder::new(snapshot.store.url.clone(), source)
         .with_file_groups(groups)
@@ -124,8 +141,8 @@ fn scan_of(
         .with_projection_indices(Some(projection))?
         .with_limit(request.limit)
         .with_expr_adapter(Some(Arc::new(LakeAdapterFactory::new(
-            &snapshot.schema,
-            &snapshot.sources,
+            &Schema::new(snapshot.all_fields()),
+            &snapshot.all_sources(),
         ))))
         .build();
     Ok(DataSourceExec::from_data_source(config))
@@ -136,6 +153,8 @@ fn file_source(
     request: &Request<'_>,
     table_schema: TableSchema,
     scan_schema: &SchemaRef,
+    shape: &Shape,
+    keys: &Arc<KeySets>,
 ) -> Result<Arc<dyn FileSource>> {
     let snapshot = request.snapshot;
     let text = |format| -> Arc<dyn FileSource> {
@@ -171,7 +190,20 @@ fn file_source(
                 source = source.with_predicate(predicate);
             }
             let (table, store) = (request.table.clone(), snapshot.store.clone());
-            Ok(Arc::new(ParquetFiles::new(source, table, store)))
+            let files = ParquetFiles::new(source, table, store);
+            if shape.keys.is_empty() {
+                return Ok(Arc::new(files));
+            }
+            let columns: Vec<usize> = shape
+                .keys
+                .iter()
+                .filter_map(|column| shape.position(*column))
+                .collect();
+            let keys = Keys {
+                sets: keys.clone(),
+                columns: shape.keys.clone().into(),
+            };
+            Ok(Arc::new(files.without_keys(keys, &columns)?))
         }
     }
 }
@@ -196,62 +228,15 @@ fn enough_for(files: Vec<&LakeFile>, limit: usize) -> Vec<&LakeFile> {
         if left == 0 {
             break;
         }
-        let Some(rows) = file.rows else {
-            return files;
-        };
         taken.push(*file);
-        left = left.saturating_sub(rows);
+        left = match file.rows_left() {
+            Precision::Exact(rows) => left.saturating_sub(rows),
+            // perhaps none
+            Precision::Inexact(_) => left,
+            Precision::Absent => return files,
+        };
     }
     taken
-}
-
-/// Files by which of their columns are constant: each set is a scan of its own.
-/// There is one but where a table's partitioning has changed over time.
-fn by_constants(files: Vec<&LakeFile>) -> BTreeMap<Vec<usize>, Vec<&LakeFile>> {
-    let mut sets: BTreeMap<Vec<usize>, Vec<&LakeFile>> = BTreeMap::new();
-    for file in files {
-        let constants = file.constants.iter().map(|(column, _)| *column).collect();
-        sets.entry(constants).or_default().push(file);
-    }
-    sets
-}
-
-/// The reader's order: what the files hold, then what is constant.
-fn columns_of_scan(schema: &SchemaRef, constants: &[usize]) -> Vec<usize> {
-    (0..schema.fields().len())
-        .filter(|column| !constants.contains(column))
-        .chain(constants.iter().copied())
-        .collect()
-}
-
-fn table_schema(schema: &SchemaRef, order: &[usize], constants: usize) -> TableSchema {
-    let field = |column: &usize| schema.fields()[*column].clone();
-    let (stored, constant) = order.split_at(order.len() - constants);
-    TableSchema::builder(Arc::new(Schema::new(
-        stored.iter().map(field).collect::<Vec<Arc<Field>>>(),
-    )))
-    .with_table_partition_cols(constant.iter().map(field).collect::<Vec<Arc<Field>>>())
-    .build()
-}
-
-fn partitioned_file(file: &LakeFile, schema: &SchemaRef, order: &[usize]) -> PartitionedFile {
-    let statistics = file.statistics(schema);
-    let mut partitioned = PartitionedFile::new_from_meta(file.object.clone())
-        .with_partition_values(
-            file.constants
-                .iter()
-                .map(|(_, value)| value.clone())
-                .collect(),
-        );
-    // set here and not by `with_statistics`, which takes partition values to be never NULL
-    partitioned.statistics = Some(Arc::new(Statistics {
-        column_statistics: order
-            .iter()
-            .filter_map(|column| statistics.column_statistics.get(*column).cloned())
-            .collect(),
-        ..statistics
-    }));
-    partitioned
 }
 
 /// At most `groups` groups of about the same number of bytes. Files too large

@@ -37,6 +37,7 @@ impl SnapshotReader for Growing {
             version: versions.to_string(),
             schema: self.schema.clone(),
             sources: vec![ColumnSource::named("id", ScalarValue::Int32(None))],
+            hidden: Vec::new(),
             store: self.store.clone(),
             format: DataFormat::Parquet,
             files: files.collect(),
