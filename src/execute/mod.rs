@@ -18,6 +18,7 @@ mod semi_joins;
 mod shared;
 mod state;
 mod threads;
+mod versions;
 
 pub use engine::{Engine, EngineSession, Rows, is_light};
 pub use threads::{STACK, Threads};

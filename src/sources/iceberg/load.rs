@@ -12,64 +12,109 @@ use iceberg::spec::{
 };
 use object_store::ObjectMeta;
 use object_store::path::Path;
+use tokio::sync::OnceCell;
 
 use super::metadata::{fetch, read_metadata, refused};
 use super::paths::{Paths, metadata_file};
 use super::schema::{IcebergColumn, columns};
 use super::values::{bounds, scalar};
+use super::versions::{Chosen, Refs, choose};
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
-use crate::sources::lake::{DataFormat, LakeFile, Snapshot};
+use crate::sources::lake::{At, DataFormat, Kept, LakeFile, Snapshot};
 use crate::sources::object_store::Location;
 
 /// Manifests of one table read at the same time.
 const CONCURRENT_MANIFESTS: usize = 8;
 
+/// A table at one metadata file, which is never changed once written.
 #[derive(Debug)]
-pub(super) struct Loaded {
+pub(super) struct Opened {
     metadata_file: Path,
-    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) metadata: TableMetadata,
+    pub(super) refs: Refs,
+    current: OnceCell<Arc<Snapshot>>,
+    older: Kept<(Option<i64>, i32)>,
 }
 
-/// The table at its latest metadata file, which is never changed once written.
-pub(super) async fn load(
+/// The table at its latest metadata file.
+pub(super) async fn open(
     table: &RelationName,
     location: &Location,
-    previous: Option<Arc<Loaded>>,
-) -> Result<Arc<Loaded>> {
+    previous: Option<Arc<Opened>>,
+) -> Result<Arc<Opened>> {
     let metadata_file = metadata_file(table, location).await?;
     if let Some(previous) = previous
         && previous.metadata_file == metadata_file
     {
         return Ok(previous);
     }
-    let metadata = read_metadata(table, location, &metadata_file).await?;
-    let snapshot = Arc::new(snapshot(table, location, &metadata_file, &metadata).await?);
-    Ok(Arc::new(Loaded {
+    let (metadata, refs) = read_metadata(table, location, &metadata_file).await?;
+    Ok(Arc::new(Opened {
         metadata_file,
-        snapshot,
+        metadata,
+        refs,
+        current: OnceCell::new(),
+        older: Kept::default(),
     }))
+}
+
+impl Opened {
+    /// The table as it is.
+    pub(super) async fn current(
+        &self,
+        table: &RelationName,
+        location: &Location,
+    ) -> Result<Arc<Snapshot>> {
+        let read = async || {
+            let chosen = Chosen::current(&self.metadata);
+            snapshot(table, location, self, &chosen).await.map(Arc::new)
+        };
+        self.current.get_or_try_init(read).await.cloned()
+    }
+
+    /// The table as it was; 22023 where that is not kept.
+    pub(super) async fn at(
+        &self,
+        table: &RelationName,
+        location: &Location,
+        at: &At,
+    ) -> Result<Arc<Snapshot>> {
+        let chosen = choose(table, &self.metadata, &self.refs, at)?;
+        let key = chosen.key();
+        if let Some(kept) = self.older.find(&key) {
+            return Ok(kept);
+        }
+        let snapshot = Arc::new(snapshot(table, location, self, &chosen).await?);
+        self.older.keep(key, snapshot.clone());
+        Ok(snapshot)
+    }
 }
 
 async fn snapshot(
     table: &RelationName,
     location: &Location,
-    metadata_file: &Path,
-    metadata: &TableMetadata,
+    opened: &Opened,
+    chosen: &Chosen,
 ) -> Result<Snapshot> {
-    let columns = columns(metadata)?;
+    let Opened {
+        metadata,
+        metadata_file,
+        ..
+    } = opened;
+    let columns = columns(metadata, &chosen.schema)?;
     let loader = Loader {
         table,
         location,
         metadata,
+        chosen,
         paths: Paths::new(table, &location.store, metadata_file, metadata.location()),
         columns: &columns,
     };
     let files = loader.files().await?;
+    let id = chosen.key().0;
     Ok(Snapshot {
-        version: metadata
-            .current_snapshot_id()
-            .map_or_else(|| "empty".to_string(), |id| id.to_string()),
+        version: id.map_or_else(|| "empty".to_string(), |id| id.to_string()),
         schema: Arc::new(Schema::new(
             columns
                 .iter()
@@ -89,13 +134,14 @@ struct Loader<'a> {
     table: &'a RelationName,
     location: &'a Location,
     metadata: &'a TableMetadata,
+    chosen: &'a Chosen,
     paths: Paths<'a>,
     columns: &'a [IcebergColumn],
 }
 
 impl Loader<'_> {
     async fn files(&self) -> Result<Vec<LakeFile>> {
-        let Some(current) = self.metadata.current_snapshot() else {
+        let Some(current) = &self.chosen.snapshot else {
             return Ok(Vec::new());
         };
         if current.encryption_key_id().is_some() {
@@ -194,7 +240,7 @@ impl Loader<'_> {
             let Some(position) = self.columns.iter().position(|c| c.id == field.source_id) else {
                 continue;
             };
-            let Some(column) = self.metadata.current_schema().field_by_id(field.source_id) else {
+            let Some(column) = self.chosen.schema.field_by_id(field.source_id) else {
                 continue;
             };
             let data_type = self.columns[position].field.data_type();

@@ -9,6 +9,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use serde_json::Value;
 
+use super::versions::{Refs, refs};
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
 use crate::sources::object_store::{Location, read_error};
@@ -30,7 +31,7 @@ pub(super) async fn read_metadata(
     table: &RelationName,
     location: &Location,
     path: &Path,
-) -> Result<TableMetadata> {
+) -> Result<(TableMetadata, Refs)> {
     let bytes = fetch(table, location, path).await?;
     let corrupt = |cause: String| {
         Error::new(
@@ -45,7 +46,10 @@ pub(super) async fn read_metadata(
     let bytes = unpacked(bytes).map_err(|error| corrupt(error.to_string()))?;
     let json: Value = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
     refuse_unreadable(table, &json)?;
-    serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))
+    let metadata: TableMetadata =
+        serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
+    let refs = refs(&json, &metadata);
+    Ok((metadata, refs))
 }
 
 /// 0A000 naming the feature.

@@ -10,13 +10,14 @@ mod metadata;
 mod paths;
 mod schema;
 mod values;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::lake::{Fresh, Snapshot, SnapshotReader, listing};
+use super::lake::{At, Fresh, Snapshot, SnapshotReader, Versions, listing};
 use super::object_store::{Location, Stores};
 use super::{Discovered, Source, SourceKind};
 use crate::config;
@@ -113,17 +114,34 @@ fn catalogs_are_missing() -> Error {
 struct IcebergReader {
     name: RelationName,
     location: Location,
-    latest: Fresh<load::Loaded>,
+    latest: Fresh<load::Opened>,
 }
 
 #[async_trait]
 impl SnapshotReader for IcebergReader {
     async fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        let loaded = self
-            .latest
-            .get(|previous| load::load(&self.name, &self.location, previous))
-            .await?;
-        Ok(loaded.snapshot.clone())
+        let opened = self.opened().await?;
+        opened.current(&self.name, &self.location).await
+    }
+
+    fn versions(&self) -> Option<&dyn Versions> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Versions for IcebergReader {
+    async fn snapshot_at(&self, at: &At) -> Result<Arc<Snapshot>> {
+        let opened = self.opened().await?;
+        opened.at(&self.name, &self.location, at).await
+    }
+}
+
+impl IcebergReader {
+    async fn opened(&self) -> Result<Arc<load::Opened>> {
+        self.latest
+            .get(|previous| load::open(&self.name, &self.location, previous))
+            .await
     }
 }
 

@@ -17,6 +17,7 @@ mod scan;
 mod table;
 mod text;
 mod values;
+mod versions;
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,11 +40,17 @@ pub use scan::{Origin, origin_of};
 pub use table::LakeTable;
 pub(crate) use text::null_pattern;
 pub use values::{parse_value, value_of_json};
+pub use versions::{At, Kept, Versions, check_past, millis_text, no_such_version, no_versions};
 
 /// Asked at every scan for the table as it is now. Errors name the table.
 #[async_trait]
 pub trait SnapshotReader: fmt::Debug + Send + Sync {
     async fn snapshot(&self) -> Result<Arc<Snapshot>>;
+
+    /// What the format keeps of older versions; `None`: nothing.
+    fn versions(&self) -> Option<&dyn Versions> {
+        None
+    }
 }
 
 /// A table at one version.
