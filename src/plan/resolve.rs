@@ -132,25 +132,60 @@ impl<'a> Resolver<'a> {
         }
         let name = RelationName::new(schema, table);
         let Some(found) = self.catalog.table(&name) else {
-            return self.unreachable(schema);
+            return match self.about(schema, asked)? {
+                Some(provider) => Ok(Some(provider_as_source(provider))),
+                None => self.unreachable(schema),
+            };
         };
-        if !self.vars.grants.may_read(&name) {
-            return Err(Error::new(
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                format!("permission denied for table {table}"),
-            ));
-        }
+        self.check_grant(&name)?;
         match &found.state {
             TableState::Broken(error) => Err(error.duplicate()),
             TableState::Ready(provider) => {
-                self.sources
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(found.source.clone());
+                self.reads(&found.source);
                 let provider = self.at_version(found, provider, asked.at.clone())?;
                 Ok(Some(provider_as_source(provider)))
             }
         }
+    }
+
+    /// `part$snapshots` and its kin, for who may read `part`.
+    fn about(&self, schema: &str, asked: &Asked) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some((table, about)) = asked.table.rsplit_once('$') else {
+            return Ok(None);
+        };
+        let name = RelationName::new(schema, table);
+        let Some(found) = self.catalog.table(&name) else {
+            return Ok(None);
+        };
+        let provider = match &found.state {
+            TableState::Ready(provider) => provider,
+            TableState::Broken(_) => return Ok(None),
+        };
+        let lake = provider.downcast_ref::<LakeTable>();
+        let Some(metadata) = lake.and_then(|lake| lake.metadata_table(about)) else {
+            return Ok(None);
+        };
+        self.check_grant(&name)?;
+        if asked.at.is_some() {
+            return Err(without_versions(&RelationName::new(schema, &asked.table)));
+        }
+        self.reads(&found.source);
+        Ok(Some(metadata))
+    }
+
+    fn check_grant(&self, name: &RelationName) -> Result<()> {
+        if self.vars.grants.may_read(name) {
+            return Ok(());
+        }
+        Err(Error::new(
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            format!("permission denied for table {}", name.relation),
+        ))
+    }
+
+    fn reads(&self, source: &SourceName) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.push(source.clone());
     }
 
     /// The table at the version that the statement or `narrows.as_of` asks for.

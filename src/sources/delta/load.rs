@@ -101,6 +101,19 @@ impl Loaded {
             Err(_) => CommitTimes::OfFiles,
         }
     }
+
+    /// What `each` says of every file.
+    pub(super) fn with_files<T>(
+        &self,
+        name: &RelationName,
+        location: &Location,
+        each: impl Fn(&LogicalFileView) -> T,
+    ) -> Result<Vec<T>> {
+        let failed = |error| from_delta(name, location, error);
+        let state = self.table.snapshot().map_err(failed)?;
+        let log = state.snapshot().try_log_data().map_err(failed)?;
+        Ok(log.iter().map(|file| each(&file)).collect())
+    }
 }
 
 async fn open(name: &RelationName, location: &Location) -> Result<DeltaTable> {

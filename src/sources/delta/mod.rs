@@ -5,6 +5,7 @@
 //! `lake::Snapshot`. Tables with features that would make the answer wrong
 //! (deletion vectors, mapped nested columns, unknown features) are refused.
 
+mod about;
 mod load;
 mod log;
 mod schema;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::lake::about::{Described, Row};
 use super::lake::{At, Fresh, Kept, Snapshot, SnapshotReader, Versions, listing};
 use super::object_store::{Location, Stores};
 use super::{Discovered, Source, SourceKind};
@@ -114,6 +116,21 @@ impl Versions for DeltaReader {
         let snapshot = load::load_version(name, location, version).await?;
         self.older.keep(key, snapshot.clone());
         Ok(snapshot)
+    }
+
+    fn metadata_tables(&self) -> &'static [Described] {
+        &[about::HISTORY, about::FILES]
+    }
+
+    async fn metadata_rows(&self, name: &str) -> Result<Vec<Row>> {
+        let loaded = self.loaded().await?;
+        match name == about::HISTORY.name {
+            true => {
+                let log = self.log().await?;
+                about::history(&self.name, &self.location, loaded.commit_times(), &log).await
+            }
+            false => about::files(&self.name, &self.location, &loaded),
+        }
     }
 }
 

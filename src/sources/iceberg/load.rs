@@ -30,7 +30,7 @@ const CONCURRENT_MANIFESTS: usize = 8;
 /// A table at one metadata file, which is never changed once written.
 #[derive(Debug)]
 pub(super) struct Opened {
-    metadata_file: Path,
+    pub(super) metadata_file: Path,
     pub(super) metadata: TableMetadata,
     pub(super) refs: Refs,
     current: OnceCell<Arc<Snapshot>>,

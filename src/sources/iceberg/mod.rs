@@ -5,6 +5,7 @@
 //! come through our own object stores, and data files are read by the engine.
 //! Snapshots with deletes are refused: rows that were deleted must not come back.
 
+mod about;
 mod load;
 mod metadata;
 mod paths;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::lake::about::{Described, Row};
 use super::lake::{At, Fresh, Snapshot, SnapshotReader, Versions, listing};
 use super::object_store::{Location, Stores};
 use super::{Discovered, Source, SourceKind};
@@ -134,6 +136,15 @@ impl Versions for IcebergReader {
     async fn snapshot_at(&self, at: &At) -> Result<Arc<Snapshot>> {
         let opened = self.opened().await?;
         opened.at(&self.name, &self.location, at).await
+    }
+
+    fn metadata_tables(&self) -> &'static [Described] {
+        about::TABLES
+    }
+
+    async fn metadata_rows(&self, name: &str) -> Result<Vec<Row>> {
+        let opened = self.opened().await?;
+        about::rows(name, &self.name, &self.location, &opened).await
     }
 }
 

@@ -3,6 +3,7 @@
 //! The formats hand in a `SnapshotReader` and get back a table provider; this
 //! module knows no format's log.
 
+pub mod about;
 mod adapter;
 mod bounds;
 mod carrier;

@@ -12,6 +12,7 @@ use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::about::MetadataTable;
 use super::scan::{self, Request};
 use super::{At, Snapshot, SnapshotReader, no_versions};
 use crate::error::{Error, Result, SqlState};
@@ -53,6 +54,17 @@ impl LakeTable {
             reader: self.reader.clone(),
             at: Some(at),
             pins: Pins::default(),
+        }))
+    }
+
+    /// The table of this name about the table; `None`: there is none.
+    pub fn metadata_table(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
+        let tables = self.reader.versions()?.metadata_tables();
+        let described = tables.iter().find(|described| described.name == name)?;
+        Some(Arc::new(MetadataTable {
+            name: described.name,
+            schema: described.schema(),
+            reader: self.reader.clone(),
         }))
     }
 

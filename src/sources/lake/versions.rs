@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::Snapshot;
+use super::about::{Described, Row};
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
 
@@ -32,6 +33,12 @@ pub trait Versions: fmt::Debug + Send + Sync {
     /// The table as `at` says, with the columns that it had. 22023 where no such
     /// version is kept, with those that are in the hint.
     async fn snapshot_at(&self, at: &At) -> Result<Arc<Snapshot>>;
+
+    /// The tables about a table.
+    fn metadata_tables(&self) -> &'static [Described];
+
+    /// The rows of one of them, as it is now.
+    async fn metadata_rows(&self, name: &str) -> Result<Vec<Row>>;
 }
 
 /// Versions of one table that were read lately, each a list of files.

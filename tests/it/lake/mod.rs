@@ -1,8 +1,57 @@
 //! Lake tables through the wire: what other writers wrote, read as clients ask.
 
+mod about;
 mod travel;
 
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::fixture::{environment, here, run};
 use crate::wire::client::{Client, Message};
+use crate::wire::running::{Running, start};
+
+/// Tables of tests/fixture/versions.py, behind a server.
+struct Lake {
+    server: Running,
+    /// Of the Iceberg table, oldest first: id and time in ms.
+    snapshots: Vec<(i64, i64)>,
+    _folder: tempfile::TempDir,
+}
+
+/// `None` under plain `cargo test`.
+fn lake() -> Option<Lake> {
+    lake_for("")
+}
+
+/// `more` are lines of catalog.toml.
+fn lake_for(more: &str) -> Option<Lake> {
+    let environment = environment()?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = run(Command::new(&environment.python)
+        .arg(here("tests/fixture/versions.py"))
+        .arg(folder.path()));
+    let written: Value = serde_json::from_str(&written).expect("JSON");
+    let snapshots = written["snapshots"].as_array().expect("a list").iter();
+    let number = |value: &Value| value.as_i64().expect("a number");
+    let place = folder.path().display();
+    std::fs::write(folder.path().join("plain.csv"), "id\n1\n").expect("written");
+    let server = start(&format!(
+        "[limits]\nmetadata_ttl = \"1h\"\n\
+         [sources.delta]\nkind = \"delta\"\ntables = {{ changes = \"{place}/delta\" }}\n\
+         [sources.ice]\nkind = \"iceberg\"\ntables = {{ changes = {}, empty = {}, parted = {} }}\n\
+         [sources.files]\nkind = \"files\"\ntables = {{ plain = \"{place}/plain.csv\" }}\n\
+         [sources.shop]\nkind = \"postgres\"\nurl = \"{}\"\nschemas = {{ pg_catalog = \"shop\" }}\n{more}",
+        written["table"], written["empty"], written["parted"], environment.postgres
+    ));
+    Some(Lake {
+        server,
+        snapshots: snapshots
+            .map(|one| (number(&one["id"]), number(&one["millis"])))
+            .collect(),
+        _folder: folder,
+    })
+}
 
 /// A query's rows, a line each, `|` between values.
 fn lines(client: &mut Client, sql: &str) -> Vec<String> {
