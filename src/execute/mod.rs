@@ -8,6 +8,7 @@ mod explain;
 mod fragments;
 mod join_keys;
 mod memory;
+mod open_tables;
 mod optimize;
 mod physical;
 mod plans;
@@ -18,7 +19,6 @@ mod semi_joins;
 mod shared;
 mod state;
 mod threads;
-mod versions;
 
 pub use engine::{Engine, EngineSession, Rows, is_light};
 pub use threads::{STACK, Threads};

@@ -41,7 +41,7 @@ use crate::types::PgType;
 
 pub use parse::{Statement, parse};
 pub use texts::Texts;
-pub use versions::{Versioned, wanted as wanted_versions};
+pub use versions::{Opened, Wanted, wanted as wanted_tables};
 
 /// Adds the planner's own rules to the engine's state, around all others.
 pub fn register_rules(state: &mut SessionState) {
@@ -217,7 +217,7 @@ fn plan_query(
     let types = Arc::new(TypeNames {
         time_zone: vars.engine_time_zone(),
     });
-    let resolver = resolve::Resolver::new(state, catalog, vars, types, &statement.versions);
+    let resolver = resolve::Resolver::new(state, catalog, vars, types, &statement.tables);
     let fields = known
         .iter()
         .map(|pg_type| pg_type.as_ref().and_then(params::field))

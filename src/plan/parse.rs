@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-use super::versions::Versioned;
+use super::versions::Opened;
 use super::versions::clause::{self, Mistake};
 use super::{depth, positions};
 use crate::error::{Error, Result, SqlState};
@@ -31,8 +31,8 @@ pub struct Statement {
     pub ast: Arc<ast::Statement>,
     /// It says of a table which version it reads.
     pub(super) has_versions: bool,
-    /// The versions that it reads, once they were opened.
-    pub(super) versions: Arc<Versioned>,
+    /// The tables that had to be opened first.
+    pub(super) tables: Arc<Opened>,
     /// The text that was parsed, which the tree's places refer to.
     message: Arc<str>,
     /// Characters of that text before the statement.
@@ -40,10 +40,10 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// The same, to be planned with these tables as they were.
-    pub fn with_versions(&self, versions: Versioned) -> Statement {
+    /// The same, to be planned with these tables.
+    pub fn with_tables(&self, tables: Opened) -> Statement {
         Statement {
-            versions: Arc::new(versions),
+            tables: Arc::new(tables),
             ..self.clone()
         }
     }
@@ -154,7 +154,7 @@ fn parse_deep(sql: &str) -> Result<Vec<Statement>> {
             start: places.character(sql, first.span.start),
             ast: Arc::new(ast),
             has_versions,
-            versions: Arc::default(),
+            tables: Arc::default(),
             message: message.clone(),
         });
     }

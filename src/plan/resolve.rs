@@ -23,7 +23,7 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::scalar::ScalarValue;
 
 use super::rewrite::STREAMED_SERIES;
-use super::versions::{VersionPlanner, Versioned, as_of, unmarked};
+use super::versions::{Opened, VersionPlanner, as_of, unmarked};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
 use crate::names::{RelationName, SourceName};
@@ -37,8 +37,8 @@ pub(super) struct Resolver<'a> {
     catalog: &'a Arc<Catalog>,
     vars: &'a SessionVars,
     types: Arc<dyn TypePlanner>,
-    /// Tables that are read as they were.
-    versions: &'a Versioned,
+    /// Tables that were opened for this statement.
+    tables: &'a Opened,
     relation_planners: Vec<Arc<dyn RelationPlanner>>,
     /// The sources of the relations found so far.
     sources: Mutex<Vec<SourceName>>,
@@ -50,7 +50,7 @@ impl<'a> Resolver<'a> {
         catalog: &'a Arc<Catalog>,
         vars: &'a SessionVars,
         types: Arc<dyn TypePlanner>,
-        versions: &'a Versioned,
+        tables: &'a Opened,
     ) -> Self {
         let mut relation_planners = state.relation_planners().to_vec();
         relation_planners.push(Arc::new(VersionPlanner));
@@ -59,7 +59,7 @@ impl<'a> Resolver<'a> {
             catalog,
             vars,
             types,
-            versions,
+            tables,
             relation_planners,
             sources: Mutex::default(),
         }
@@ -137,14 +137,28 @@ impl<'a> Resolver<'a> {
                 None => self.unreachable(schema),
             };
         };
-        self.check_grant(&name)?;
-        match &found.state {
+        if !self.vars.grants.may_read(&name) {
+            return Err(denied(&name));
+        }
+        let now = self.now(found)?;
+        self.reads(&found.source);
+        let provider = self.at_version(found, &now, asked.at.clone())?;
+        Ok(Some(provider_as_source(provider)))
+    }
+
+    /// The table as it is now.
+    fn now(&self, table: &Table) -> Result<Arc<dyn TableProvider>> {
+        match &table.state {
             TableState::Broken(error) => Err(error.duplicate()),
-            TableState::Ready(provider) => {
-                self.reads(&found.source);
-                let provider = self.at_version(found, provider, asked.at.clone())?;
-                Ok(Some(provider_as_source(provider)))
-            }
+            TableState::Ready(provider) => Ok(provider.clone()),
+            TableState::Listed(_) => self.opened(table, None),
+        }
+    }
+
+    fn opened(&self, table: &Table, at: Option<At>) -> Result<Arc<dyn TableProvider>> {
+        match self.tables.find(&table.name, at) {
+            Some(opened) => opened,
+            None => Err(Error::internal(format!("{} was not opened", table.name))),
         }
     }
 
@@ -157,30 +171,22 @@ impl<'a> Resolver<'a> {
         let Some(found) = self.catalog.table(&name) else {
             return Ok(None);
         };
+        if !self.vars.grants.may_read(&name) {
+            return Err(denied(&name));
+        }
         let provider = match &found.state {
-            TableState::Ready(provider) => provider,
             TableState::Broken(_) => return Ok(None),
+            _ => self.now(found)?,
         };
         let lake = provider.downcast_ref::<LakeTable>();
         let Some(metadata) = lake.and_then(|lake| lake.metadata_table(about)) else {
             return Ok(None);
         };
-        self.check_grant(&name)?;
         if asked.at.is_some() {
             return Err(without_versions(&RelationName::new(schema, &asked.table)));
         }
         self.reads(&found.source);
         Ok(Some(metadata))
-    }
-
-    fn check_grant(&self, name: &RelationName) -> Result<()> {
-        if self.vars.grants.may_read(name) {
-            return Ok(());
-        }
-        Err(Error::new(
-            SqlState::INSUFFICIENT_PRIVILEGE,
-            format!("permission denied for table {}", name.relation),
-        ))
     }
 
     fn reads(&self, source: &SourceName) {
@@ -206,10 +212,7 @@ impl<'a> Resolver<'a> {
                 None => return Ok(now.clone()),
             },
         };
-        match self.versions.find(&table.name, at) {
-            Some(opened) => opened,
-            None => Err(Error::internal(format!("{} was not opened", table.name))),
-        }
+        self.opened(table, Some(at))
     }
 
     /// A table that is not known may exist on a source that could not be read.
@@ -248,6 +251,13 @@ impl<'a> Resolver<'a> {
 struct Asked {
     table: String,
     at: Option<At>,
+}
+
+fn denied(name: &RelationName) -> Error {
+    Error::new(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("permission denied for table {}", name.relation),
+    )
 }
 
 fn without_versions(name: &RelationName) -> Error {

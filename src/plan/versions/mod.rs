@@ -1,6 +1,7 @@
 //! Tables as they were: which of a statement's tables are read at which version,
 //! and their places in the plan. The engine opens what is `wanted` before the
-//! statement is planned, because an older version has columns of its own.
+//! statement is planned: an older version has columns of its own, and those of a
+//! table that a catalog only lists are not known yet.
 
 pub(super) mod clause;
 mod scope;
@@ -26,8 +27,8 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
 use crate::semantics::SessionVars;
-use crate::sources::TableState;
 use crate::sources::lake::{At, LakeTable};
+use crate::sources::{Table, TableState};
 use crate::types::text::Zone;
 use crate::types::text::parse::instant;
 use clause::Written;
@@ -36,29 +37,24 @@ pub(super) use scope::refuse_queries;
 /// The setting that says of which time lake tables are read.
 const AS_OF: &str = "narrows.as_of";
 
-/// A lake table that a statement reads at one version.
+/// A table that is opened before a statement is planned.
 #[derive(Debug)]
 pub struct Wanted {
-    pub name: RelationName,
-    pub at: At,
-    pub table: Arc<dyn TableProvider>,
+    pub table: Arc<Table>,
+    /// `None`: as it is now.
+    pub at: Option<At>,
     place: Option<Location>,
 }
 
-impl Wanted {
-    pub fn lake(&self) -> Option<&LakeTable> {
-        self.table.downcast_ref::<LakeTable>()
-    }
-}
-
-/// Tables at their versions, or why they cannot be read so.
+/// Tables that were opened, at their versions, or why they cannot be read so.
 #[derive(Debug, Default)]
-pub struct Versioned(HashMap<(RelationName, At), Result<Arc<dyn TableProvider>>>);
+pub struct Opened(HashMap<Key, Result<Arc<dyn TableProvider>>>);
 
-impl Versioned {
+type Key = (RelationName, Option<At>);
+
+impl Opened {
     pub fn knows(&self, wanted: &Wanted) -> bool {
-        self.0
-            .contains_key(&(wanted.name.clone(), wanted.at.clone()))
+        self.0.contains_key(&wanted.key())
     }
 
     /// What opening gave; an error is the statement's where it names the table.
@@ -68,14 +64,17 @@ impl Versioned {
         opened: Result<Arc<dyn TableProvider>>,
         statement: &Statement,
     ) {
-        let opened = opened.map_err(|error| statement.found(error, wanted.place));
-        self.0.insert((wanted.name, wanted.at), opened);
+        let opened = match wanted.place {
+            Some(_) => opened.map_err(|error| statement.found(error, wanted.place)),
+            None => opened,
+        };
+        self.0.insert(wanted.key(), opened);
     }
 
     pub(super) fn find(
         &self,
         name: &RelationName,
-        at: At,
+        at: Option<At>,
     ) -> Option<Result<Arc<dyn TableProvider>>> {
         let found = self.0.get(&(name.clone(), at))?;
         Some(match found {
@@ -85,54 +84,67 @@ impl Versioned {
     }
 }
 
-/// The lake tables that a statement reads as they were, by its clauses and by
-/// `narrows.as_of`; tables that it does not read in the end may be among them.
-/// 22007 and 22008 for what is no timestamp.
+impl Wanted {
+    fn key(&self) -> Key {
+        (self.table.name.clone(), self.at.clone())
+    }
+}
+
+/// The tables that a statement reads as they were, by its clauses and by
+/// `narrows.as_of`, and those whose columns nobody has read yet; tables that it
+/// does not read in the end may be among them. 22007 for what is no timestamp.
 pub fn wanted(statement: &Statement, catalog: &Catalog, vars: &SessionVars) -> Result<Vec<Wanted>> {
     let as_of = as_of(vars)?;
-    if !statement.has_versions && as_of.is_none() {
+    if !statement.has_versions && as_of.is_none() && !catalog.has_listed {
         return Ok(Vec::new());
     }
     let mut tables = Tables(Vec::new());
     let _ = statement.ast.visit(&mut tables);
     let mut wanted = Vec::new();
     for (name, clause) in tables.0 {
-        let (at, place) = match (clause, &as_of) {
-            (Some((written, place)), _) => {
+        let (at, place) = match clause {
+            None => (as_of.clone(), None),
+            Some((written, place)) => {
                 let at = read(written, vars);
-                (
-                    at.map_err(|error| statement.found(error, Some(place)))?,
-                    Some(place),
-                )
+                let at = at.map_err(|error| statement.found(error, Some(place)))?;
+                (Some(at), Some(place))
             }
-            (None, Some(at)) => (at.clone(), None),
-            (None, None) => continue,
         };
-        for table in candidates(&name, catalog, vars) {
-            let TableState::Ready(provider) = &table.state else {
-                continue;
-            };
-            let lake = provider.downcast_ref::<LakeTable>();
-            if lake.is_some_and(LakeTable::keeps_versions) && vars.grants.may_read(&table.name) {
-                wanted.push(Wanted {
-                    name: table.name.clone(),
-                    at: at.clone(),
-                    table: provider.clone(),
-                    place,
-                });
-                break;
-            }
+        let Some(table) = candidate(&name, catalog, vars) else {
+            continue;
+        };
+        if !vars.grants.may_read(&table.name) {
+            continue;
         }
+        let is_listed = matches!(table.state, TableState::Listed(_));
+        let now = is_listed.then_some(None);
+        let then = at.filter(|_| keeps_versions(&table.state)).map(Some);
+        wanted.extend(now.into_iter().chain(then).map(|at| Wanted {
+            table: table.clone(),
+            place: place.filter(|_| at.is_some()),
+            at,
+        }));
     }
     Ok(wanted)
 }
 
-/// What a name may stand for, in the order of the search path.
-fn candidates<'a>(
+fn keeps_versions(state: &TableState) -> bool {
+    match state {
+        TableState::Ready(provider) => provider
+            .downcast_ref::<LakeTable>()
+            .is_some_and(LakeTable::keeps_versions),
+        // told when it is opened
+        TableState::Listed(_) => true,
+        TableState::Broken(_) => false,
+    }
+}
+
+/// The table that a name stands for, or that it is a table about.
+fn candidate<'a>(
     name: &ObjectName,
     catalog: &'a Catalog,
     vars: &SessionVars,
-) -> Vec<&'a Arc<crate::sources::Table>> {
+) -> Option<&'a Arc<Table>> {
     let parts: Vec<String> = name
         .0
         .iter()
@@ -140,14 +152,17 @@ fn candidates<'a>(
         .map(folded)
         .collect();
     let find = |schema: &str, table: &str| catalog.table(&RelationName::new(schema, table));
+    let named = |schema: &str, table: &str| {
+        let about = || find(schema, table.rsplit_once('$')?.0);
+        find(schema, table).or_else(about)
+    };
     match parts.as_slice() {
         [table] => vars
             .search_path
             .iter()
-            .filter_map(|schema| find(schema, table))
-            .collect(),
-        [schema, table] | [_, schema, table] => find(schema, table).into_iter().collect(),
-        _ => Vec::new(),
+            .find_map(|schema| named(schema, table)),
+        [schema, table] | [_, schema, table] => named(schema, table),
+        _ => None,
     }
 }
 

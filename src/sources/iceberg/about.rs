@@ -11,8 +11,8 @@ use iceberg::spec::{
 };
 use serde_json::{Map, Value, json};
 
-use super::load::Opened;
 use super::metadata::fetch;
+use super::opened::Opened;
 use super::paths::Paths;
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
@@ -108,13 +108,8 @@ pub(super) const TABLES: &[Described] = &[
 ];
 
 /// The rows of one of `TABLES`.
-pub(super) async fn rows(
-    name: &str,
-    table: &RelationName,
-    location: &Location,
-    opened: &Opened,
-) -> Result<Vec<Row>> {
-    let metadata = &opened.metadata;
+pub(super) async fn rows(name: &str, table: &RelationName, opened: &Opened) -> Result<Vec<Row>> {
+    let (location, metadata) = (&opened.location, &opened.metadata);
     let reader = Reader {
         table,
         location,

@@ -12,92 +12,29 @@ use iceberg::spec::{
 };
 use object_store::ObjectMeta;
 use object_store::path::Path;
-use tokio::sync::OnceCell;
 
-use super::metadata::{fetch, read_metadata, refused};
-use super::paths::{Paths, metadata_file};
+use super::metadata::{fetch, refused};
+use super::opened::Opened;
+use super::paths::Paths;
 use super::schema::{IcebergColumn, columns};
 use super::values::{bounds, scalar};
-use super::versions::{Chosen, Refs, choose};
+use super::versions::Chosen;
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
-use crate::sources::lake::{At, DataFormat, Kept, LakeFile, Snapshot};
+use crate::sources::lake::{DataFormat, LakeFile, Snapshot};
 use crate::sources::object_store::Location;
 
 /// Manifests of one table read at the same time.
 const CONCURRENT_MANIFESTS: usize = 8;
 
-/// A table at one metadata file, which is never changed once written.
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) metadata_file: Path,
-    pub(super) metadata: TableMetadata,
-    pub(super) refs: Refs,
-    current: OnceCell<Arc<Snapshot>>,
-    older: Kept<(Option<i64>, i32)>,
-}
-
-/// The table at its latest metadata file.
-pub(super) async fn open(
+/// One version of a table.
+pub(super) async fn snapshot(
     table: &RelationName,
-    location: &Location,
-    previous: Option<Arc<Opened>>,
-) -> Result<Arc<Opened>> {
-    let metadata_file = metadata_file(table, location).await?;
-    if let Some(previous) = previous
-        && previous.metadata_file == metadata_file
-    {
-        return Ok(previous);
-    }
-    let (metadata, refs) = read_metadata(table, location, &metadata_file).await?;
-    Ok(Arc::new(Opened {
-        metadata_file,
-        metadata,
-        refs,
-        current: OnceCell::new(),
-        older: Kept::default(),
-    }))
-}
-
-impl Opened {
-    /// The table as it is.
-    pub(super) async fn current(
-        &self,
-        table: &RelationName,
-        location: &Location,
-    ) -> Result<Arc<Snapshot>> {
-        let read = async || {
-            let chosen = Chosen::current(&self.metadata);
-            snapshot(table, location, self, &chosen).await.map(Arc::new)
-        };
-        self.current.get_or_try_init(read).await.cloned()
-    }
-
-    /// The table as it was; 22023 where that is not kept.
-    pub(super) async fn at(
-        &self,
-        table: &RelationName,
-        location: &Location,
-        at: &At,
-    ) -> Result<Arc<Snapshot>> {
-        let chosen = choose(table, &self.metadata, &self.refs, at)?;
-        let key = chosen.key();
-        if let Some(kept) = self.older.find(&key) {
-            return Ok(kept);
-        }
-        let snapshot = Arc::new(snapshot(table, location, self, &chosen).await?);
-        self.older.keep(key, snapshot.clone());
-        Ok(snapshot)
-    }
-}
-
-async fn snapshot(
-    table: &RelationName,
-    location: &Location,
     opened: &Opened,
     chosen: &Chosen,
 ) -> Result<Snapshot> {
     let Opened {
+        location,
         metadata,
         metadata_file,
         ..

@@ -1,6 +1,9 @@
 //! Lake tables through the wire: what other writers wrote, read as clients ask.
 
 mod about;
+mod http;
+mod rest;
+mod rest_server;
 mod travel;
 
 use std::process::Command;
