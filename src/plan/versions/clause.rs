@@ -311,3 +311,80 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+
+    use super::*;
+
+    /// What is left of a text, and its clauses in the order of their places.
+    fn taken(sql: &str) -> (String, Vec<Written>) {
+        let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
+            .tokenize_with_location()
+            .expect("tokens");
+        let (tokens, clauses) = take(tokens).expect(sql);
+        let left: Vec<String> = tokens
+            .iter()
+            .filter(|token| !matches!(token.token, Token::Whitespace(_)))
+            .map(|token| token.token.to_string())
+            .collect();
+        let mut clauses: Vec<_> = clauses.0.into_values().collect();
+        clauses.sort_by_key(|clause| (clause.at.line, clause.at.column));
+        let written = clauses.into_iter().map(|clause| clause.written);
+        (left.join(" "), written.collect())
+    }
+
+    #[test]
+    fn clauses_are_taken_out_and_nothing_else() {
+        let version = |text: &str| Written::Version(text.into());
+        let time = |text: &str| Written::Time(text.into());
+        for (sql, left, clauses) in [
+            ("a FOR VERSION AS OF 3 b", "a b", vec![version("3")]),
+            (
+                "a for\nsystem_version /* x */ as of 3",
+                "a",
+                vec![version("3")],
+            ),
+            (
+                "a FOR VERSION AS OF 'x', b FOR TAG 'y'",
+                "a , b",
+                vec![Written::Name("x".into()), Written::Tag("y".into())],
+            ),
+            (
+                "\"A\" FOR BRANCH $$x$$",
+                "\"A\"",
+                vec![Written::Branch("x".into())],
+            ),
+            ("a FOR TIMESTAMP AS OF '1'", "a", vec![time("1")]),
+            (
+                "a FOR SYSTEM_TIME AS OF TIMESTAMP WITH TIME ZONE '1'",
+                "a",
+                vec![time("1")],
+            ),
+            (
+                "a FOR TIMESTAMP AS OF '1'::timestamptz )",
+                "a )",
+                vec![time("1")],
+            ),
+            // not theirs
+            (
+                "substring(a FOR tag 'x')",
+                "substring ( a FOR tag 'x' )",
+                vec![],
+            ),
+            (
+                "substring(f(a) FOR 3)",
+                "substring ( f ( a ) FOR 3 )",
+                vec![],
+            ),
+            ("a FOR UPDATE", "a FOR UPDATE", vec![]),
+            ("a FOR TAG", "a FOR TAG", vec![]),
+            ("a 'FOR VERSION AS OF 3'", "a 'FOR VERSION AS OF 3'", vec![]),
+            (") FOR VERSION AS OF 3", ") FOR VERSION AS OF 3", vec![]),
+        ] {
+            assert_eq!(taken(sql), (left.to_string(), clauses), "{sql}");
+        }
+    }
+}

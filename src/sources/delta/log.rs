@@ -17,8 +17,8 @@ use crate::names::RelationName;
 use crate::sources::lake::{At, check_past, millis_text, no_such_version};
 use crate::sources::object_store::{Location, read_error};
 
-/// Bytes of a commit in which its first action must end.
-const FIRST_ACTION: u64 = 1 << 20;
+/// Bytes of a commit that are read from each of its ends.
+const PIECE: u64 = 1 << 20;
 
 /// Where a table's commits say when they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,7 +195,7 @@ impl Log {
     }
 }
 
-/// What a commit says of itself, its first action; `Null` where it says nothing.
+/// What a commit says of itself; `Null` where it says nothing.
 pub(super) async fn commit_info(
     table: &RelationName,
     location: &Location,
@@ -205,16 +205,17 @@ pub(super) async fn commit_info(
     let failed = |error| read_error(location.store.show(&path), table, &error);
     let store = &location.store.store;
     let size = store.head(&path).await.map_err(failed)?.size;
-    let bytes = store
-        .get_range(&path, 0..size.min(FIRST_ACTION))
-        .await
-        .map_err(failed)?;
-    // not always the first, but soon
-    for line in bytes.split(|byte| *byte == b'\n') {
-        if let Ok(Value::Object(mut action)) = serde_json::from_slice::<Value>(line)
-            && let Some(info) = action.remove("commitInfo")
-        {
-            return Ok(info);
+    // most writers begin with it, some end with it
+    let ends = [0..size.min(PIECE), size.saturating_sub(PIECE)..size];
+    let pieces = if size > PIECE { 2 } else { 1 };
+    for piece in ends.into_iter().take(pieces) {
+        let bytes = store.get_range(&path, piece).await.map_err(failed)?;
+        for line in bytes.split(|byte| *byte == b'\n') {
+            if let Ok(Value::Object(mut action)) = serde_json::from_slice::<Value>(line)
+                && let Some(info) = action.remove("commitInfo")
+            {
+                return Ok(info);
+            }
         }
     }
     Ok(Value::Null)

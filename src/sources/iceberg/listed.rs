@@ -7,11 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use futures::{StreamExt, TryStreamExt};
+use tokio::time::{Instant, timeout_at};
 
 use super::rest::{Namespace, RestCatalog, VendedStore};
 use super::{IcebergReader, Place};
@@ -26,6 +27,8 @@ use crate::sources::{Listed, Table, TableState};
 const CONCURRENT: usize = 8;
 /// Catalogs of so many tables are read whole.
 const FEW: usize = 64;
+/// What takes longer then comes without its columns: the catalog itself is well.
+const FEW_PATIENCE: Duration = Duration::from_secs(5);
 /// How deep namespaces are followed.
 const DEEPEST: usize = 16;
 
@@ -89,10 +92,11 @@ impl ListedTables {
             took = ?started.elapsed(), "the catalog was listed"
         );
         let few = readers.len() <= FEW;
+        let deadline = Instant::now() + FEW_PATIENCE;
         let tables = futures::stream::iter(readers)
             .map(|(name, reader)| async move {
                 // its error is the statement's that names it
-                if few && let Err(error) = reader.snapshot().await {
+                if few && let Ok(Err(error)) = timeout_at(deadline, reader.snapshot()).await {
                     tracing::warn!(table = %name, error = %error.log_text(), "table cannot be read");
                 }
                 let state = TableState::Listed(Arc::new(ListedTable(reader.clone())));
