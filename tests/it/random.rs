@@ -247,8 +247,8 @@ impl Dice {
             0 => ("rank()".to_string(), number),
             1 => ("dense_rank()".to_string(), number),
             2 => ("count(*)".to_string(), number),
-            3 => (format!("sum({number})"), self.item(tables)),
-            4 => (format!("max({number})"), self.item(tables)),
+            3 => (format!("sum({number})"), self.ordered(tables)),
+            4 => (format!("max({number})"), self.ordered(tables)),
             5 => ("row_number()".to_string(), keys.join(", ")),
             6 => (format!("lag({number})"), keys.join(" DESC, ")),
             _ => {
@@ -338,6 +338,14 @@ impl Dice {
                 .column(tables, |t| t.stamps)
                 .map_or("2".into(), |c| format!("date_trunc('month', {c})")),
             _ => self.number(tables, 2),
+        }
+    }
+
+    /// What is compared: text by its bytes, whatever the database's collation.
+    fn ordered(&mut self, tables: &Tables) -> String {
+        match self.one_in(3) {
+            true => format!("{} COLLATE \"C\"", self.text(tables)),
+            false => self.number(tables, 2),
         }
     }
 

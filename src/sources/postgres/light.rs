@@ -1,7 +1,7 @@
 //! A scan that is all that its statement reads, of a few rows: in one round trip,
 //! on the thread that asks, over one of the relay's connections. Called by `scan`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -14,7 +14,7 @@ use super::decode::RowDecoder;
 use super::error::protocol_broken;
 use super::metrics::ScanMetrics;
 use super::portal::{BINARY_ROWS, decoder_for, settings};
-use super::relay::{Lease, Report, Role};
+use super::relay::{Lease, Report, Role, UpstreamSettings};
 use crate::error::{Error, Result};
 
 /// So many rows are few.
@@ -50,6 +50,18 @@ pub(super) fn rows(
     })
 }
 
+/// One statement is one transaction, which must not write.
+fn reading() -> Result<Arc<UpstreamSettings>> {
+    static MADE: OnceLock<Arc<UpstreamSettings>> = OnceLock::new();
+    match MADE.get() {
+        Some(made) => Ok(made.clone()),
+        None => {
+            let made = settings()?.reading();
+            Ok(MADE.get_or_init(|| made).clone())
+        }
+    }
+}
+
 enum State {
     Asked(Asked),
     Running(Running),
@@ -60,8 +72,6 @@ struct Running {
     /// `None` when everything was answered.
     lease: Option<Lease>,
     decoder: Option<RowDecoder>,
-    /// Answers to come: of BEGIN, of the statement, of COMMIT.
-    unanswered: usize,
     rest: Rest,
 }
 
@@ -74,7 +84,7 @@ enum Rest {
 impl Running {
     async fn start(asked: Asked) -> Result<Running> {
         let waiting = asked.metrics.wait.timer();
-        let settings = settings()?;
+        let settings = reading()?;
         let relay = asked.source.relay().clone();
         // what waits for nothing needs no room for the waiting
         let lease = match relay.lease_now(Role::default(), &settings) {
@@ -88,17 +98,14 @@ impl Running {
             asked,
             lease: Some(lease),
             decoder: None,
-            unanswered: 3,
             rest: Rest::Unknown,
         };
         let lease = running.lease()?;
-        lease.query("BEGIN READ ONLY");
         lease.ensure(&statement);
         lease.bind("", statement.name(), &BINARY_ROWS);
         lease.describe_portal("");
         lease.execute("", 0);
         lease.sync();
-        lease.query("COMMIT");
         Ok(running)
     }
 
@@ -143,7 +150,6 @@ impl Running {
             asked,
             lease,
             decoder,
-            unanswered,
             ..
         } = self;
         let Some(lease) = lease else {
@@ -169,10 +175,9 @@ impl Running {
                         stale |= report.is_stale_statement();
                         failed.get_or_insert(report.to_error(source));
                     }
-                    (b'Z', _) => *unanswered -= 1,
                     _ => {}
                 }
-                if *unanswered == 0 {
+                if frame.kind == b'Z' {
                     if let Some(mut lease) = self.lease.take() {
                         if stale {
                             lease.forget_statement(&asked.sql);

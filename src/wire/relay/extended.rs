@@ -30,7 +30,7 @@ pub async fn parse(
         let (attached, _) = parts(connection, &relay.relayed)?;
         attached.unnamed = Some(relay.relayed.clone());
         let text = relay.relayed.text.text();
-        attached.lease()?.parse("", text, &relay.oids);
+        attached.lease()?.parse_unnamed(text, &relay.oids);
     } else {
         let statement = statement(connection, relay).await?;
         let (attached, _) = parts(connection, &relay.relayed)?;
@@ -201,7 +201,7 @@ async fn ready(
     if !there.is_some_and(|there| Arc::ptr_eq(there, &relay.relayed)) {
         attached.unnamed = Some(relay.relayed.clone());
         let text = relay.relayed.text.text();
-        attached.lease()?.parse("", text, &relay.oids);
+        attached.lease()?.parse_unnamed(text, &relay.oids);
         replies.push_hidden(PARSED);
     }
     Ok("".into())

@@ -219,6 +219,57 @@ fn promise_36_prepared_statements_never_change_their_columns_in_silence() {
     rig.pool_is_whole(4);
 }
 
+/// A text that is parsed again and again may be spared its Parse there, which
+/// nobody can tell.
+#[test]
+fn promise_36_texts_that_are_parsed_again_are_read_as_tables_are_now() {
+    let Some(rig) = with_table() else { return };
+    let from_drift = "SELECT * FROM shop.drift WHERE id > $1";
+    let batch = [
+        parse("", from_drift, &[23]),
+        bind("", "", &[Some(b"0")], [&[], &[]]),
+        describe('P', ""),
+        execute("", 0),
+        sync(),
+    ]
+    .concat();
+    for _ in 0..20 {
+        for (change, names) in [
+            ("ADD COLUMN new int", &["id", "name", "gone", "new"][..]),
+            ("DROP COLUMN gone", &["id", "name", "new"]),
+            ("RENAME COLUMN name TO title", &["id", "title", "new"]),
+            (
+                "ALTER COLUMN title TYPE varchar(9)",
+                &["id", "title", "new"],
+            ),
+            ("RENAME TO moved", &[]),
+        ] {
+            if change.starts_with("ADD") {
+                remade(&rig);
+                rig.source.run("DROP TABLE IF EXISTS shop.moved");
+            }
+            let mut client = rig.client(Route::Relay);
+            for _ in 0..3 {
+                client.send(&batch);
+                let messages = client.until_ready();
+                assert_eq!(rows(&messages), 2, "{change}: {}", kinds(&messages));
+            }
+            rig.source.run(&format!("ALTER TABLE shop.drift {change}"));
+            client.send(&batch);
+            let messages = client.until_ready();
+            assert_eq!(columns(&messages), names, "{change}: {}", kinds(&messages));
+            match error_of(&messages) {
+                Err(_) => assert_eq!(kinds(&messages), "12TDDCZ", "{change}"),
+                Ok(error) => {
+                    assert_eq!(kinds(&messages), "EZ", "{change}");
+                    assert_eq!(error.code(), "42P01", "{change}");
+                }
+            }
+        }
+    }
+    rig.pool_is_whole(4);
+}
+
 /// A prepared statement goes on where there is a free connection, which may never
 /// have seen it.
 #[test]

@@ -32,6 +32,9 @@ pub(super) enum Awaits {
     CopyEnd,
     /// A reply that the source need not give again.
     Synthetic(Frame),
+    /// The ParseComplete of an unnamed statement that was not sent again: given out
+    /// once the source took the Bind behind it.
+    Reused,
 }
 
 /// Does the client see the reply?
@@ -39,6 +42,13 @@ pub(super) enum Awaits {
 pub(super) enum Shown {
     Shown,
     Hidden,
+}
+
+/// Of a batch that the source refused: was its Sync sent?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    Open,
+    Ended,
 }
 
 /// What became of a message after its reply.
@@ -58,6 +68,8 @@ pub(super) struct Awaited {
     /// The source reads COPY data.
     copying_in: bool,
     own: usize,
+    /// Something was asked since the source was last ready.
+    amid: bool,
     /// A Sync went out in the middle of COPY: whether it is answered depends on
     /// whether the COPY failed before it arrived.
     pub doubtful: bool,
@@ -66,6 +78,54 @@ pub(super) struct Awaited {
 impl Awaited {
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty() && !self.skipping && !self.copying_in
+    }
+
+    /// Has nothing been asked since the source was last ready?
+    pub fn is_at_rest(&self) -> bool {
+        !self.amid && self.is_empty()
+    }
+
+    /// Was nothing asked behind a statement that is not sent again?
+    pub fn ends_reused(&self) -> bool {
+        matches!(self.queue.back(), Some(Awaits::Reused))
+    }
+
+    /// Is the reply that is due next one that the source need not give, if it
+    /// takes what follows?
+    pub fn is_reused(&self) -> bool {
+        matches!(self.queue.front(), Some(Awaits::Reused))
+    }
+
+    /// The statement at the end is sent after all.
+    pub fn parse_reused(&mut self) {
+        if self.ends_reused() {
+            self.queue.pop_back();
+            self.sent(b'P');
+        }
+    }
+
+    /// The source took what followed.
+    pub fn reused(&mut self) {
+        if self.is_reused() {
+            self.queue.pop_front();
+        }
+    }
+
+    /// The source refused what followed, and is sent all of it once more, behind
+    /// the end of what it refused. `None` if more than that is on its way.
+    pub fn again(&mut self) -> Option<Refused> {
+        let end = self.queue.iter().position(|asked| *asked == Awaits::Sync);
+        let refused = match end {
+            None => Refused::Open,
+            Some(end) if end + 1 == self.queue.len() => Refused::Ended,
+            Some(_) => return None,
+        };
+        self.reused();
+        let asked = std::mem::take(&mut self.queue);
+        self.push(Awaits::Own);
+        self.sent(b'P');
+        self.queue.extend(asked);
+        Some(refused)
     }
 
     /// Are replies to the relay itself due next?
@@ -101,6 +161,7 @@ impl Awaited {
             return;
         }
         self.skipping = false;
+        self.amid = true;
         self.own += usize::from(awaits == Awaits::Own);
         self.queue.push_back(awaits);
     }
@@ -231,6 +292,7 @@ impl Awaited {
         let ended =
             self.pop_if(|front| matches!(front, Awaits::Sync | Awaits::Query | Awaits::Own));
         self.own -= usize::from(ended == Ended::Asked(Awaits::Own));
+        self.amid = !self.queue.is_empty();
         // A COPY that never began: its end was ignored.
         while let Some(Awaits::CopyEnd) = self.queue.front() {
             self.queue.pop_front();

@@ -26,6 +26,7 @@ use super::parameters::Parameters;
 use super::prepared::{Known, Statement};
 use super::report::Report;
 use super::settings::UpstreamSettings;
+use super::unnamed::Unnamed;
 use crate::error::{Error, Result};
 use crate::names::SourceName;
 
@@ -81,6 +82,7 @@ pub struct Connection {
     pub(super) status: TransactionStatus,
     pub(super) fitness: Fitness,
     pub(super) known: Known,
+    pub(super) unnamed: Unnamed,
     /// Statements whose columns were asked for, by their id.
     pub(super) learning: HashMap<u64, Arc<Statement>>,
     pub(super) applied: Arc<UpstreamSettings>,
@@ -117,6 +119,7 @@ impl Connection {
             status: TransactionStatus::Idle,
             fitness: Fitness::Sound,
             known: Known::default(),
+            unnamed: Unnamed::default(),
             learning: HashMap::new(),
             applied: none,
             doubtful: None,
@@ -200,6 +203,7 @@ impl Connection {
     /// The outgoing bytes, for parts of messages that have no reply of their own
     /// (CopyData). Everything else goes through `append` or a message's method.
     pub fn out(&mut self) -> &mut BytesMut {
+        self.unnamed.stop();
         &mut self.out
     }
 

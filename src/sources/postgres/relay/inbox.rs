@@ -106,6 +106,14 @@ impl Inbox {
         }))
     }
 
+    /// What `next` would give, and will.
+    pub fn peek(&mut self, stage: Stage) -> Result<Option<Frame>, Malformed> {
+        let at = self.at;
+        let frame = self.next(stage);
+        self.at = at;
+        frame
+    }
+
     /// The longest run of rows from here on, including the begin of a long one.
     pub fn bulk(&mut self) -> Result<Bulk, Malformed> {
         let (start, end) = (self.at, self.buffer.len());

@@ -23,6 +23,7 @@ mod sending;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod unnamed;
 
 pub use self::cancel::Canceller;
 pub(super) use self::connect::{Connector, Login};

@@ -32,6 +32,9 @@ impl Connection {
             if let Some(frame) = self.awaited.take_synthetic() {
                 return Ok(Some(frame));
             }
+            if let Some(frame) = self.take_reused() {
+                return Ok(Some(frame));
+            }
             let frame = match self.inbox.next(Stage::Session) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return Ok(None),
@@ -130,6 +133,8 @@ impl Connection {
     }
 
     fn failed(&mut self, frame: Frame, own: bool) {
+        // a Parse that failed left none
+        self.unnamed.forget();
         let report = Report::new(self.inbox.body(frame));
         let ends = report.ends_connection();
         if own && !ends {

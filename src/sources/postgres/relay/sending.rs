@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bytes::BufMut;
+use bytes::{BufMut, BytesMut};
 
 use super::awaited::{Awaits, Shown};
 use super::connection::{Connection, TransactionStatus};
@@ -38,14 +38,22 @@ impl Connection {
     /// but StartupMessage and Terminate.
     pub fn append(&mut self, frame: &[u8]) {
         if let Some(kind) = frame.first() {
+            self.before(*kind);
+            if *kind == b'P' {
+                self.unnamed.forget();
+            }
             self.awaited.sent(*kind);
             self.out.put_slice(frame);
+            self.unnamed.record(frame);
         }
     }
 
-    fn send(&mut self, kind: u8, body: impl FnOnce(&mut bytes::BytesMut)) {
+    fn send(&mut self, kind: u8, body: impl FnOnce(&mut BytesMut)) {
+        self.before(kind);
         self.awaited.sent(kind);
+        let at = self.out.len();
         message(&mut self.out, kind, body);
+        self.unnamed.record(self.out.get(at..).unwrap_or_default());
     }
 
     pub fn query(&mut self, sql: &str) {
@@ -53,6 +61,9 @@ impl Connection {
     }
 
     pub fn parse(&mut self, name: &str, sql: &str, oids: &[u32]) {
+        if name.is_empty() {
+            self.unnamed.forget();
+        }
         self.send(b'P', |out| parse_body(out, name, sql, oids));
     }
 
@@ -75,6 +86,9 @@ impl Connection {
     }
 
     pub fn close_statement(&mut self, name: &str) {
+        if name.is_empty() {
+            self.unnamed.forget();
+        }
         self.send(b'C', |out| named(out, b'S', name));
     }
 
@@ -142,14 +156,17 @@ impl Connection {
     /// For the client's Close of one of the pool's statements, which stays: one
     /// CloseComplete is handed out at its place among the replies.
     pub fn close_kept(&mut self) {
+        self.before(b'C');
         self.awaited
             .push(Awaits::Synthetic(Frame::synthetic(&CLOSE_COMPLETE)));
     }
 
     fn prepare_as(&mut self, statement: &Arc<Statement>, shown: Shown) -> Ensured {
+        self.before(b'P');
         if self.known.touch(statement.id()) {
             return Ensured::Known;
         }
+        self.unnamed.stop();
         // Not known before it was answered, if it will not be.
         if !self.awaited.is_skipping()
             && let Some(evicted) = self.known.insert(statement.id())
@@ -162,9 +179,8 @@ impl Connection {
             statement: Some(statement.id()),
             shown,
         });
-        message(&mut self.out, b'P', |out| {
-            parse_body(out, statement.name(), statement.sql(), statement.oids());
-        });
+        let (name, sql, oids) = (statement.name(), statement.sql(), statement.oids());
+        parse_message(&mut self.out, name, sql, oids);
         if !self.awaited.is_skipping() {
             self.learning.insert(statement.id(), statement.clone());
         }
@@ -236,12 +252,18 @@ impl Connection {
     }
 
     pub(super) fn own_query(&mut self, sql: &str) {
+        self.before(b'Q');
+        self.unnamed.stop();
         self.awaited.push(Awaits::Own);
         message(&mut self.out, b'Q', |out| text(out, sql));
     }
 }
 
-fn parse_body(out: &mut bytes::BytesMut, name: &str, sql: &str, oids: &[u32]) {
+pub(super) fn parse_message(out: &mut BytesMut, name: &str, sql: &str, oids: &[u32]) {
+    message(out, b'P', |out| parse_body(out, name, sql, oids));
+}
+
+fn parse_body(out: &mut BytesMut, name: &str, sql: &str, oids: &[u32]) {
     text(out, name);
     text(out, sql);
     // A message holds at most 65535 of them.
@@ -252,7 +274,7 @@ fn parse_body(out: &mut bytes::BytesMut, name: &str, sql: &str, oids: &[u32]) {
     }
 }
 
-fn named(out: &mut bytes::BytesMut, what: u8, name: &str) {
+fn named(out: &mut BytesMut, what: u8, name: &str) {
     out.put_u8(what);
     text(out, name);
 }

@@ -37,10 +37,11 @@ const LISTS: [&str; 4] = [
 
 /// They change how a statement runs or how its result looks, not what its text
 /// means: a prepared statement is the same under all values.
-const NOT_PARSING: [&str; 9] = [
+const NOT_PARSING: [&str; 10] = [
     "application_name",
     "bytea_output",
     "client_min_messages",
+    "default_transaction_read_only",
     "extra_float_digits",
     "idle_in_transaction_session_timeout",
     "lock_timeout",
@@ -86,6 +87,18 @@ impl UpstreamSettings {
             hash_of_parsing: hash_of(parsing),
             values,
         }))
+    }
+
+    /// The same for reads of the server's own: nothing is written, whatever runs.
+    pub fn reading(self: Arc<Self>) -> Arc<UpstreamSettings> {
+        let mut values: BTreeMap<Box<str>, Box<str>> = self.values.iter().cloned().collect();
+        values.insert("default_transaction_read_only".into(), "on".into());
+        let values: Vec<_> = values.into_iter().collect();
+        Arc::new(UpstreamSettings {
+            hash: hash_of(values.iter()),
+            hash_of_parsing: self.hash_of_parsing,
+            values,
+        })
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -3,6 +3,7 @@
 
 mod logins;
 mod sessions;
+mod unnamed;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
