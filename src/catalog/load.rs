@@ -9,7 +9,7 @@ use futures::future::join_all;
 
 use super::{Catalog, Schema, SourceStatus};
 use crate::error::{Error, Result};
-use crate::sources::{Discovered, Source, Table};
+use crate::sources::{Discovered, Source, Table, TableState};
 
 /// Longer than a source may take to say what it holds.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -33,6 +33,10 @@ pub async fn load(sources: &[Arc<dyn Source>], previous: &Catalog) -> Catalog {
     for (source, reading) in sources.iter().zip(readings) {
         add(&mut catalog, source.as_ref(), reading, previous);
     }
+    let has_listed = catalog
+        .tables()
+        .any(|table| matches!(table.state, TableState::Listed(_)));
+    catalog.has_listed = has_listed;
     catalog.sources.sort_by(|a, b| a.name.cmp(&b.name));
     catalog
 }

@@ -20,6 +20,8 @@ pub struct Catalog {
     pub version: u64,
     /// By schema name as clients write it.
     pub schemas: BTreeMap<String, Schema>,
+    /// Some tables are read when a statement names them.
+    pub has_listed: bool,
     pub sources: Vec<SourceStatus>,
     /// What each source's own database defines, by OID.
     pub types: BTreeMap<SourceName, Vec<Arc<SourceType>>>,

@@ -74,7 +74,7 @@ fn broken_rows(catalog: &Catalog) -> Vec<Vec<String>> {
     });
     let tables = catalog.tables().filter_map(|table| match &table.state {
         TableState::Broken(error) => Some(vec![table.name.to_string(), error_text(error)]),
-        TableState::Ready(_) => None,
+        TableState::Ready(_) | TableState::Listed(_) => None,
     });
     sources.chain(tables).collect()
 }

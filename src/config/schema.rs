@@ -128,6 +128,10 @@ pub struct IcebergCatalog {
     pub warehouse: Option<String>,
     pub credential: Option<Secret>,
     pub token: Option<Secret>,
+    /// Of the tokens that the credential is exchanged for; `catalog` by default.
+    pub scope: Option<String>,
+    /// Where tokens are given; the catalog's own place by default.
+    pub oauth2_server_uri: Option<String>,
     pub headers: BTreeMap<String, Secret>,
 }
 

@@ -164,12 +164,18 @@ fn read_catalog(section: Section<'_>) -> IcebergCatalog {
     if let Some(uri) = &uri {
         check_http(uri);
     }
+    let oauth = section.item("oauth2_server_uri").and_then(Item::text);
+    if let Some(oauth) = &oauth {
+        check_http(oauth);
+    }
     let catalog = IcebergCatalog {
         kind,
         uri: uri.map(|text| text.value).unwrap_or_default(),
         warehouse: section.text("warehouse"),
         credential: section.secret("credential"),
         token: section.secret("token"),
+        scope: section.text("scope"),
+        oauth2_server_uri: oauth.map(|text| text.value),
         headers: section
             .named("headers")
             .into_iter()

@@ -10,7 +10,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::scalar::ScalarValue;
 
 use super::plans::{Asked, Plans};
-use super::{Threads, compact, explain, join_keys, optimize, physical, shared, state};
+use super::{Threads, compact, explain, join_keys, open_tables, optimize, physical, shared, state};
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
 use crate::error::Result;
@@ -216,6 +216,11 @@ impl EngineSession {
             catalog: &catalog,
             vars: &self.vars,
         };
+        if let Some(planned) = self.engine.plans.find(asked) {
+            return Ok(planned);
+        }
+        let opened = open_tables::opened(statement, &catalog, &self.vars).await?;
+        let statement = opened.as_ref().unwrap_or(statement);
         self.engine.plans.find_or_plan(asked, || {
             let state = state::of_session(&self.engine.state, &self.vars);
             plan::plan(&state, &catalog, &self.vars, statement, declared)

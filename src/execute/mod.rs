@@ -8,6 +8,7 @@ mod explain;
 mod fragments;
 mod join_keys;
 mod memory;
+mod open_tables;
 mod optimize;
 mod physical;
 mod plans;

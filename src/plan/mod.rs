@@ -21,6 +21,7 @@ mod rewrite;
 mod texts;
 mod type_names;
 mod unchanged;
+mod versions;
 
 use std::sync::{Arc, OnceLock};
 
@@ -40,6 +41,7 @@ use crate::types::PgType;
 
 pub use parse::{Statement, parse};
 pub use texts::Texts;
+pub use versions::{Opened, Wanted, wanted as wanted_tables};
 
 /// Adds the planner's own rules to the engine's state, around all others.
 pub fn register_rules(state: &mut SessionState) {
@@ -187,6 +189,10 @@ fn plan_deep(
     declared: &[Option<PgType>],
 ) -> Result<Planned> {
     let (mut query, explain) = unwrap_explain(&statement.ast)?;
+    if statement.has_versions {
+        versions::refuse_queries(&query)
+            .map_err(|(error, place)| statement.found(error, Some(place)))?;
+    }
     checks::check(&query, state)
         .and_then(|()| limits::normalize(&mut query))
         .map_err(|misplaced| statement.found(misplaced.error, misplaced.at))?;
@@ -211,7 +217,7 @@ fn plan_query(
     let types = Arc::new(TypeNames {
         time_zone: vars.engine_time_zone(),
     });
-    let resolver = resolve::Resolver::new(state, catalog, vars, types);
+    let resolver = resolve::Resolver::new(state, catalog, vars, types, &statement.tables);
     let fields = known
         .iter()
         .map(|pg_type| pg_type.as_ref().and_then(params::field))

@@ -10,6 +10,8 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use super::versions::Opened;
+use super::versions::clause::{self, Mistake};
 use super::{depth, positions};
 use crate::error::{Error, Result, SqlState};
 
@@ -27,6 +29,10 @@ pub struct Statement {
     /// Characters of the message before it; error positions are shifted by it.
     pub offset: usize,
     pub ast: Arc<ast::Statement>,
+    /// It says of a table which version it reads.
+    pub(super) has_versions: bool,
+    /// The tables that had to be opened first.
+    pub(super) tables: Arc<Opened>,
     /// The text that was parsed, which the tree's places refer to.
     message: Arc<str>,
     /// Characters of that text before the statement.
@@ -34,6 +40,14 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// The same, to be planned with these tables.
+    pub fn with_tables(&self, tables: Opened) -> Statement {
+        Statement {
+            tables: Arc::new(tables),
+            ..self.clone()
+        }
+    }
+
     /// The error with its position in the client's message, where the engine or
     /// the text tells it.
     pub(super) fn located(&self, error: DataFusionError) -> Error {
@@ -101,6 +115,11 @@ fn parse_deep(sql: &str) -> Result<Vec<Statement>> {
                 .with_position(places.character(sql, e.location) + 1)
         })?;
     depth::check_tokens(&tokens)?;
+    let (tokens, mut clauses) = clause::take(tokens).map_err(|mistake| match mistake {
+        Mistake::Near(token) => near(sql, &places, &token),
+        Mistake::Refused(error, at) => error.with_position(places.character(sql, at) + 1),
+    })?;
+    let has_versions = !clauses.is_empty();
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(MAX_RECURSION)
         .with_tokens_with_locations(tokens);
@@ -110,9 +129,12 @@ fn parse_deep(sql: &str) -> Result<Vec<Statement>> {
         while parser.consume_token(&Token::SemiColon) {}
         let first = parser.peek_token();
         if first.token == Token::EOF {
-            return Ok(statements);
+            return match clauses.misplaced() {
+                Some(place) => Err(misplaced(sql, &places, place)),
+                None => Ok(statements),
+            };
         }
-        let ast = parser
+        let mut ast = parser
             .parse_statement()
             .map_err(|e| syntax_error(sql, &places, e))?;
         let next = parser.peek_token();
@@ -124,12 +146,15 @@ fn parse_deep(sql: &str) -> Result<Vec<Statement>> {
             Token::EOF => sql.len(),
             _ => places.byte(sql, next.span.start),
         };
+        clauses.place(&mut ast);
         depth::check_statement(&ast)?;
         statements.push(Statement {
             text: sql[start..end].trim_end().to_string(),
             offset: places.character(sql, first.span.start),
             start: places.character(sql, first.span.start),
             ast: Arc::new(ast),
+            has_versions,
+            tables: Arc::default(),
             message: message.clone(),
         });
     }
@@ -188,6 +213,13 @@ fn near(sql: &str, places: &Places, token: &TokenWithSpan) -> Error {
         )
         .with_position(places.character(sql, token.span.start) + 1),
     }
+}
+
+/// A clause after what is no table.
+fn misplaced(sql: &str, places: &Places, place: Location) -> Error {
+    Error::new(SqlState::SYNTAX_ERROR, "syntax error at or near \"FOR\"")
+        .with_position(places.character(sql, place) + 1)
+        .with_hint("The version of a table stands right after its name.")
 }
 
 fn syntax_error(sql: &str, places: &Places, error: ParserError) -> Error {

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::catalog::TableFunctionArgs;
+use datafusion::catalog::{TableFunctionArgs, TableProvider};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{DFSchema, TableReference, plan_datafusion_err};
 use datafusion::datasource::cte_worktable::CteWorkTable;
@@ -23,18 +23,23 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::scalar::ScalarValue;
 
 use super::rewrite::STREAMED_SERIES;
+use super::versions::{Opened, VersionPlanner, as_of, unmarked};
 use crate::catalog::Catalog;
 use crate::error::{Error, Result, SqlState};
 use crate::names::{RelationName, SourceName};
 use crate::pg_catalog;
 use crate::semantics::{self, SessionVars};
-use crate::sources::TableState;
+use crate::sources::lake::{At, LakeTable};
+use crate::sources::{Table, TableState};
 
 pub(super) struct Resolver<'a> {
     state: &'a SessionState,
     catalog: &'a Arc<Catalog>,
     vars: &'a SessionVars,
     types: Arc<dyn TypePlanner>,
+    /// Tables that were opened for this statement.
+    tables: &'a Opened,
+    relation_planners: Vec<Arc<dyn RelationPlanner>>,
     /// The sources of the relations found so far.
     sources: Mutex<Vec<SourceName>>,
 }
@@ -45,12 +50,17 @@ impl<'a> Resolver<'a> {
         catalog: &'a Arc<Catalog>,
         vars: &'a SessionVars,
         types: Arc<dyn TypePlanner>,
+        tables: &'a Opened,
     ) -> Self {
+        let mut relation_planners = state.relation_planners().to_vec();
+        relation_planners.push(Arc::new(VersionPlanner));
         Resolver {
             state,
             catalog,
             vars,
             types,
+            tables,
+            relation_planners,
             sources: Mutex::default(),
         }
     }
@@ -69,8 +79,10 @@ impl<'a> Resolver<'a> {
 
     fn relation(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
         match name {
-            TableReference::Bare { table } => self.unqualified(table),
-            TableReference::Partial { schema, table } => self.qualified(schema, table),
+            TableReference::Bare { table } => self.unqualified(&self.asked(table)?),
+            TableReference::Partial { schema, table } => {
+                self.qualified(schema, &self.asked(table)?)
+            }
             TableReference::Full {
                 catalog,
                 schema,
@@ -81,53 +93,126 @@ impl<'a> Resolver<'a> {
                         "cross-database references are not implemented: \"{catalog}.{schema}.{table}\""
                     )));
                 }
-                self.qualified(schema, table)
+                self.qualified(schema, &self.asked(table)?)
             }
         }
+    }
+
+    fn asked(&self, table: &str) -> Result<Asked> {
+        let (table, at) = unmarked(table, self.vars)?;
+        Ok(Asked { table, at })
     }
 
     /// pg_catalog is searched first, as in Postgres (section 5.10.5 of the manual).
-    fn unqualified(&self, table: &str) -> Result<Arc<dyn TableSource>> {
-        if let Some(found) = self.in_schema("pg_catalog", table)? {
+    fn unqualified(&self, asked: &Asked) -> Result<Arc<dyn TableSource>> {
+        if let Some(found) = self.in_schema("pg_catalog", asked)? {
             return Ok(found);
         }
         for schema in self.vars.search_path.iter() {
-            if let Some(found) = self.in_schema(schema, table)? {
+            if let Some(found) = self.in_schema(schema, asked)? {
                 return Ok(found);
             }
         }
-        Err(self.not_found(table, table))
+        Err(self.not_found(&asked.table, &asked.table))
     }
 
-    fn qualified(&self, schema: &str, table: &str) -> Result<Arc<dyn TableSource>> {
-        self.in_schema(schema, table)?
+    fn qualified(&self, schema: &str, asked: &Asked) -> Result<Arc<dyn TableSource>> {
+        let table = &asked.table;
+        self.in_schema(schema, asked)?
             .ok_or_else(|| self.not_found(&format!("{schema}.{table}"), table))
     }
 
-    fn in_schema(&self, schema: &str, table: &str) -> Result<Option<Arc<dyn TableSource>>> {
+    fn in_schema(&self, schema: &str, asked: &Asked) -> Result<Option<Arc<dyn TableSource>>> {
+        let table = asked.table.as_str();
         if let Some(provider) = pg_catalog::relation(self.catalog, self.vars, schema, table) {
+            if asked.at.is_some() {
+                return Err(without_versions(&RelationName::new(schema, table)));
+            }
             return Ok(Some(provider_as_source(provider)));
         }
         let name = RelationName::new(schema, table);
         let Some(found) = self.catalog.table(&name) else {
-            return self.unreachable(schema);
+            return match self.about(schema, asked)? {
+                Some(provider) => Ok(Some(provider_as_source(provider))),
+                None => self.unreachable(schema),
+            };
         };
         if !self.vars.grants.may_read(&name) {
-            return Err(Error::new(
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                format!("permission denied for table {table}"),
-            ));
+            return Err(denied(&name));
         }
-        match &found.state {
+        let now = self.now(found)?;
+        self.reads(&found.source);
+        let provider = self.at_version(found, &now, asked.at.clone())?;
+        Ok(Some(provider_as_source(provider)))
+    }
+
+    /// The table as it is now.
+    fn now(&self, table: &Table) -> Result<Arc<dyn TableProvider>> {
+        match &table.state {
             TableState::Broken(error) => Err(error.duplicate()),
-            TableState::Ready(provider) => {
-                self.sources
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(found.source.clone());
-                Ok(Some(provider_as_source(provider.clone())))
-            }
+            TableState::Ready(provider) => Ok(provider.clone()),
+            TableState::Listed(_) => self.opened(table, None),
         }
+    }
+
+    fn opened(&self, table: &Table, at: Option<At>) -> Result<Arc<dyn TableProvider>> {
+        match self.tables.find(&table.name, at) {
+            Some(opened) => opened,
+            None => Err(Error::internal(format!("{} was not opened", table.name))),
+        }
+    }
+
+    /// `part$snapshots` and its kin, for who may read `part`.
+    fn about(&self, schema: &str, asked: &Asked) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some((table, about)) = asked.table.rsplit_once('$') else {
+            return Ok(None);
+        };
+        let name = RelationName::new(schema, table);
+        let Some(found) = self.catalog.table(&name) else {
+            return Ok(None);
+        };
+        if !self.vars.grants.may_read(&name) {
+            return Err(denied(&name));
+        }
+        let provider = match &found.state {
+            TableState::Broken(_) => return Ok(None),
+            _ => self.now(found)?,
+        };
+        let lake = provider.downcast_ref::<LakeTable>();
+        let Some(metadata) = lake.and_then(|lake| lake.metadata_table(about)) else {
+            return Ok(None);
+        };
+        if asked.at.is_some() {
+            return Err(without_versions(&RelationName::new(schema, &asked.table)));
+        }
+        self.reads(&found.source);
+        Ok(Some(metadata))
+    }
+
+    fn reads(&self, source: &SourceName) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.push(source.clone());
+    }
+
+    /// The table at the version that the statement or `narrows.as_of` asks for.
+    fn at_version(
+        &self,
+        table: &Table,
+        now: &Arc<dyn TableProvider>,
+        asked: Option<At>,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let keeps = now
+            .downcast_ref::<LakeTable>()
+            .is_some_and(LakeTable::keeps_versions);
+        let at = match asked {
+            Some(_) if !keeps => return Err(without_versions(&table.name)),
+            Some(at) => at,
+            None => match as_of(self.vars)?.filter(|_| keeps) {
+                Some(at) => at,
+                None => return Ok(now.clone()),
+            },
+        };
+        self.opened(table, Some(at))
     }
 
     /// A table that is not known may exist on a source that could not be read.
@@ -160,6 +245,25 @@ impl<'a> Resolver<'a> {
             None => error,
         }
     }
+}
+
+/// A relation that a statement names, and the version that it asks for.
+struct Asked {
+    table: String,
+    at: Option<At>,
+}
+
+fn denied(name: &RelationName) -> Error {
+    Error::new(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("permission denied for table {}", name.relation),
+    )
+}
+
+fn without_versions(name: &RelationName) -> Error {
+    Error::unsupported(format!("\"{name}\" keeps no versions")).with_hint(
+        "FOR VERSION, TIMESTAMP, TAG and BRANCH are for tables of Delta and Iceberg sources.",
+    )
 }
 
 /// The engine's table functions take their integers as int8 only.
@@ -248,7 +352,7 @@ impl ContextProvider for Resolver<'_> {
     }
 
     fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
-        self.state.relation_planners()
+        &self.relation_planners
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {

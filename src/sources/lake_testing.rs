@@ -85,6 +85,7 @@ pub async fn session(source: &dyn Source) -> SessionContext {
                     .unwrap();
             }
             TableState::Broken(error) => eprintln!("{}: {}", table.name, error.log_text()),
+            TableState::Listed(_) => eprintln!("{} was not read", table.name),
         }
     }
     session

@@ -111,10 +111,19 @@ pub struct Table {
     pub state: TableState,
 }
 
+/// A table of a source that has too many to read them all.
+#[async_trait]
+pub trait Listed: fmt::Debug + Send + Sync {
+    /// The table as it is now. Errors name it.
+    async fn load(&self) -> Result<Arc<dyn TableProvider>>;
+}
+
 #[derive(Debug, Clone)]
 pub enum TableState {
     /// Readable through this provider, whose schema is `Table::arrow_schema`.
     Ready(Arc<dyn TableProvider>),
+    /// Read when a statement names it; its columns are those of the last time.
+    Listed(Arc<dyn Listed>),
     /// Listed, but reading it gives this error.
     Broken(Arc<crate::error::Error>),
 }

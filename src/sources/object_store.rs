@@ -26,6 +26,7 @@ use url::Url;
 use crate::config::{Config, Storage};
 use crate::error::{Error, Result, SqlState};
 
+pub use builder::VendedS3;
 pub use failure::{read_error, scrub, storage_cause};
 pub use kept::{KeptPositions, PositionsCache};
 
@@ -92,6 +93,30 @@ impl Stores {
         })
     }
 
+    /// A place in S3 by the credentials that a catalog gave with it. What they do
+    /// not say, the section `storage` says, or the environment.
+    pub fn locate_vended(
+        &self,
+        text: &str,
+        storage: Option<&str>,
+        vended: VendedS3,
+    ) -> Result<Location> {
+        let url = self.absolute(text)?;
+        let (scheme, path) = ObjectStoreScheme::parse(&url).map_err(|_| unknown_scheme(text))?;
+        if scheme != ObjectStoreScheme::AmazonS3 {
+            return Err(unknown_scheme(text));
+        }
+        let section = self.section(storage)?;
+        let root = root_of(&scheme, &url);
+        // they are for one table, and so are the store and its name
+        let key = format!("vended for {vended} {root}");
+        let build = || builder::build_vended(&url, section, &vended);
+        Ok(Location {
+            store: self.opened(key, root, build)?,
+            path,
+        })
+    }
+
     fn absolute(&self, text: &str) -> Result<Url> {
         if text.contains("://") {
             return Url::parse(text).map_err(|_| not_a_location(text));
@@ -119,22 +144,35 @@ impl Stores {
         storage: Option<&str>,
     ) -> Result<OpenStore> {
         let section = match (scheme, storage) {
-            (ObjectStoreScheme::Local, _) | (_, None) => None,
-            (_, Some(name)) => Some((
-                name,
-                self.storage
-                    .get(name)
-                    .ok_or_else(|| config_error(format!("there is no section [storage.{name}]")))?,
-            )),
+            (ObjectStoreScheme::Local, _) => None,
+            (_, storage) => self.section(storage)?,
         };
         let root = root_of(scheme, url);
         let key = format!("{} {root}", section.map_or("", |(name, _)| name));
+        self.opened(key, root, || builder::build(scheme, url, section))
+    }
+
+    fn section<'a>(&'a self, storage: Option<&'a str>) -> Result<Option<(&'a str, &'a Storage)>> {
+        let find = |name| {
+            let section = self.storage.get(name);
+            let missing = || config_error(format!("there is no section [storage.{name}]"));
+            Ok((name, section.ok_or_else(missing)?))
+        };
+        storage.map(find).transpose()
+    }
+
+    fn opened(
+        &self,
+        key: String,
+        root: String,
+        build: impl FnOnce() -> Result<Arc<dyn ObjectStore>>,
+    ) -> Result<OpenStore> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = opened.get(&key) {
             return Ok(store.clone());
         }
         let store = OpenStore {
-            store: builder::build(scheme, url, section)?,
+            store: build()?,
             url: synthetic_url(&key)?,
             footers: Arc::new(DefaultCache::new(METADATA_CACHE)),
             positions: Arc::new(DefaultCache::new(POSITIONS_CACHE)),

@@ -49,6 +49,7 @@ pub fn environment() -> Option<Environment> {
             python: get("NARROWS_TEST_PYTHON")?.into(),
             node_modules: get("NARROWS_TEST_NODE_MODULES")?.into(),
             pgjdbc: get("NARROWS_TEST_PGJDBC")?.into(),
+            rest_catalog: get("NARROWS_TEST_REST_CATALOG")?.into(),
         })
     })();
     if found.is_none() {
@@ -68,6 +69,8 @@ pub struct Environment {
     pub python: PathBuf,
     pub node_modules: PathBuf,
     pub pgjdbc: PathBuf,
+    /// The folder of the REST catalog server's jars.
+    pub rest_catalog: PathBuf,
 }
 
 /// The running fixture, started if none is.

@@ -13,6 +13,7 @@
 mod clients;
 mod federation;
 mod fixture;
+mod lake;
 mod promises;
 mod random;
 mod relay;

@@ -16,7 +16,7 @@ pub use quick::{Quick, RouteChoice};
 pub use table::SERVER_VERSION;
 use table::{Access, TABLE, definition};
 pub use values::boolean;
-use values::{canonical, date_style, path_elements, time_millis};
+use values::{Kind, canonical, date_style, path_elements, time_millis};
 
 /// Values that differ from the defaults, by lower-case name.
 type Values = BTreeMap<String, String>;
@@ -363,7 +363,10 @@ impl Settings {
                 Err(cannot_change(definition.name))
             }
             Some(definition) => {
-                let present = self.text(definition.name);
+                let present = match definition.kind {
+                    Kind::Instant => self.text("TimeZone"),
+                    _ => self.text(definition.name),
+                };
                 let text = canonical(definition.name, definition.kind, value, &present)?;
                 Ok((key, text))
             }

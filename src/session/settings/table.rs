@@ -162,6 +162,7 @@ pub static TABLE: &[Definition] = &[
     fixed("max_index_keys", "32", "Shows the maximum number of index keys."),
     user("max_parallel_workers_per_gather", Kind::Integer { least: 0, most: 1024 }, "2", "Sets the maximum number of parallel processes per executor node."),
     fixed("max_prepared_transactions", "0", "Sets the maximum number of simultaneously prepared transactions."),
+    user("narrows.as_of", Kind::Instant, "", "Sets the time that Delta and Iceberg tables are read as of."),
     user("narrows.join_keys_wait", Kind::Time, "1min", "Sets how long a read of a source waits for the keys of a join; 0 sends none."),
     fixed("narrows.last_route", "none", "Shows which way the previous statement went, and why."),
     user("narrows.parallel_reads", Kind::Integer { least: 1, most: 1024 }, "4", "Sets the most connections that one large table of a source is read over at the same time."),

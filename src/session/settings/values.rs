@@ -3,7 +3,9 @@
 
 use crate::error::{Error, Result, SqlState};
 pub use crate::types::text::boolean;
-use crate::types::text::{DateOrder, DateStyle, Zone};
+use crate::types::text::datetime::write_timestamptz;
+use crate::types::text::parse::instant;
+use crate::types::text::{DateOrder, DateStyle, OutputStyle, Zone};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -26,6 +28,8 @@ pub enum Kind {
     Encoding,
     DateStyle,
     Zone,
+    /// An instant, spelled in UTC; empty for none.
+    Instant,
     SearchPath,
     /// Cannot be turned off here.
     AlwaysOn,
@@ -33,7 +37,8 @@ pub enum Kind {
     Role,
 }
 
-/// The canonical text of `value` for the setting `name`, whose present text is `present`.
+/// The canonical text of `value` for the setting `name`, whose present text is
+/// `present`; for an instant that is the session's TimeZone.
 pub fn canonical(name: &str, kind: Kind, value: &str, present: &str) -> Result<String> {
     let invalid = || {
         Error::new(
@@ -92,6 +97,16 @@ pub fn canonical(name: &str, kind: Kind, value: &str, present: &str) -> Result<S
                 Ok(_) => invalid().with_detail("UTC timezone offset is out of range."),
                 Err(_) => invalid(),
             }),
+        Kind::Instant if value.trim().is_empty() => Ok(String::new()),
+        Kind::Instant => {
+            let zone = Zone::setting(present).unwrap_or_else(Zone::utc);
+            let micros = instant(value, &zone).map_err(|_| {
+                invalid().with_hint("Expected a timestamp such as 2024-05-01 12:00:00+00.")
+            })?;
+            let mut text = Vec::new();
+            write_timestamptz(&mut text, micros, &OutputStyle::default());
+            String::from_utf8(text).map_err(|_| invalid())
+        }
         Kind::SearchPath => match path_elements(value) {
             Some(_) => Ok(value.to_string()),
             None => Err(invalid().with_detail("List syntax is invalid.")),
@@ -427,6 +442,16 @@ mod tests {
             (Kind::DateStyle, "iso, sql", None),
             (Kind::Zone, "europe/paris", Some("Europe/Paris")),
             (Kind::Zone, "nowhere", None),
+            (Kind::Instant, "", Some("")),
+            (Kind::Instant, "2024-05-01", Some("2024-05-01 00:00:00+00")),
+            (
+                Kind::Instant,
+                "2024-05-01 12:00+02",
+                Some("2024-05-01 10:00:00+00"),
+            ),
+            (Kind::Instant, "01/02/2024", None),
+            (Kind::Instant, "infinity", None),
+            (Kind::Instant, "yesterday", None),
             (Kind::Ascii, "é", Some("\\xc3\\xa9")),
         ] {
             let present = if kind == Kind::DateStyle {

@@ -12,6 +12,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use serde_json::Value;
 use url::Url;
 
+use super::log::CommitTimes;
 use super::schema::{DeltaColumn, read_schema};
 use super::stats::bounds;
 use super::vector::deletes;
@@ -72,7 +73,59 @@ async fn load_here(
     Ok(Arc::new(Loaded { table, snapshot }))
 }
 
+/// The table as it was at a version that its log has.
+pub(super) async fn load_version(
+    name: RelationName,
+    location: Location,
+    version: i64,
+) -> Result<Arc<Snapshot>> {
+    let (table_name, place) = (name.clone(), location.clone());
+    tokio::spawn(async move {
+        let version = u64::try_from(version).unwrap_or_default();
+        let mut table = unloaded(&location)?;
+        table
+            .load_version(version)
+            .await
+            .map_err(|error| from_delta(&name, &location, error))?;
+        snapshot(&name, &location, &table).map(Arc::new)
+    })
+    .await
+    .unwrap_or_else(|panic| Err(unreadable(&table_name, &place, panic.to_string())))
+}
+
+impl Loaded {
+    /// Where its commits say when they were made.
+    pub(super) fn commit_times(&self) -> CommitTimes {
+        match self.table.snapshot() {
+            Ok(state) => CommitTimes::of(state.metadata().configuration()),
+            Err(_) => CommitTimes::OfFiles,
+        }
+    }
+
+    /// What `each` says of every file.
+    pub(super) fn with_files<T>(
+        &self,
+        name: &RelationName,
+        location: &Location,
+        each: impl Fn(&LogicalFileView) -> T,
+    ) -> Result<Vec<T>> {
+        let failed = |error| from_delta(name, location, error);
+        let state = self.table.snapshot().map_err(failed)?;
+        let log = state.snapshot().try_log_data().map_err(failed)?;
+        Ok(log.iter().map(|file| each(&file)).collect())
+    }
+}
+
 async fn open(name: &RelationName, location: &Location) -> Result<DeltaTable> {
+    let mut table = unloaded(location)?;
+    table
+        .load()
+        .await
+        .map_err(|error| from_delta(name, location, error))?;
+    Ok(table)
+}
+
+fn unloaded(location: &Location) -> Result<DeltaTable> {
     let folder: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(
         location.store.store.clone(),
         location.path.clone(),
@@ -82,12 +135,7 @@ async fn open(name: &RelationName, location: &Location) -> Result<DeltaTable> {
     // sorted, without which commits are lost; no file is read by it.
     let url = Url::parse("file:///").map_err(|error| Error::internal(error.to_string()))?;
     let log = default_logstore(folder.clone(), folder, &url, &StorageConfig::default());
-    let mut table = DeltaTable::new(log);
-    table
-        .load()
-        .await
-        .map_err(|error| from_delta(name, location, error))?;
-    Ok(table)
+    Ok(DeltaTable::new(log))
 }
 
 fn snapshot(name: &RelationName, location: &Location, table: &DeltaTable) -> Result<Snapshot> {

@@ -5,7 +5,9 @@
 //! `lake::Snapshot`. Tables with features that would make the answer wrong
 //! (mapped nested columns, unknown features) are refused.
 
+mod about;
 mod load;
+mod log;
 mod schema;
 mod stats;
 mod vector;
@@ -15,7 +17,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::lake::{Fresh, Snapshot, SnapshotReader, listing};
+use super::lake::about::{Described, Row};
+use super::lake::{At, Fresh, Kept, Snapshot, SnapshotReader, Versions, listing};
 use super::object_store::{Location, Stores};
 use super::{Discovered, Source, SourceKind};
 use crate::config;
@@ -46,6 +49,8 @@ impl DeltaSource {
                     name: RelationName::new(name.as_str(), table),
                     location: stores.locate(text, config.storage.as_deref())?,
                     latest: Fresh::new(VERSION_TTL),
+                    log: Fresh::new(VERSION_TTL),
+                    older: Kept::default(),
                 }))
             })
             .collect::<Result<_>>()?;
@@ -82,16 +87,68 @@ struct DeltaReader {
     name: RelationName,
     location: Location,
     latest: Fresh<load::Loaded>,
+    log: Fresh<log::Log>,
+    /// By version and when its commit was written: a table may be made anew.
+    older: Kept<(i64, Option<i64>)>,
 }
 
 #[async_trait]
 impl SnapshotReader for DeltaReader {
     async fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        let loaded = self
-            .latest
+        Ok(self.loaded().await?.snapshot.clone())
+    }
+
+    fn versions(&self) -> Option<&dyn Versions> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Versions for DeltaReader {
+    async fn snapshot_at(&self, at: &At) -> Result<Arc<Snapshot>> {
+        let times = self.loaded().await?.commit_times();
+        let log = self.log().await?;
+        let version = log.version(&self.name, &self.location, times, at).await?;
+        let key = (version, log.commits.get(&version).copied());
+        if let Some(kept) = self.older.find(&key) {
+            return Ok(kept);
+        }
+        let (name, location) = (self.name.clone(), self.location.clone());
+        let snapshot = load::load_version(name, location, version).await?;
+        self.older.keep(key, snapshot.clone());
+        Ok(snapshot)
+    }
+
+    fn metadata_tables(&self) -> &'static [Described] {
+        &[about::HISTORY, about::FILES]
+    }
+
+    async fn metadata_rows(&self, name: &str) -> Result<Vec<Row>> {
+        let loaded = self.loaded().await?;
+        match name == about::HISTORY.name {
+            true => {
+                let log = self.log().await?;
+                about::history(&self.name, &self.location, loaded.commit_times(), &log).await
+            }
+            false => about::files(&self.name, &self.location, &loaded),
+        }
+    }
+}
+
+impl DeltaReader {
+    async fn loaded(&self) -> Result<Arc<load::Loaded>> {
+        self.latest
             .get(|previous| load::load(self.name.clone(), self.location.clone(), previous))
-            .await?;
-        Ok(loaded.snapshot.clone())
+            .await
+    }
+
+    async fn log(&self) -> Result<Arc<log::Log>> {
+        let list = async |_| {
+            log::Log::list(&self.name, &self.location)
+                .await
+                .map(Arc::new)
+        };
+        self.log.get(list).await
     }
 }
 

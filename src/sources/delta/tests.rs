@@ -28,7 +28,7 @@ pub(super) fn source(base: &Path, tables: &[&str]) -> Arc<DeltaSource> {
 async fn broken(source: &DeltaSource, name: &str) -> Arc<Error> {
     match table(source, name).await.state {
         TableState::Broken(error) => error,
-        TableState::Ready(_) => panic!("{name} can be read"),
+        _ => panic!("{name} can be read"),
     }
 }
 

@@ -53,7 +53,7 @@ fn ids(values: Vec<i32>) -> RecordBatch {
 async fn broken(source: &FilesSource, name: &str) -> Arc<Error> {
     match table(source, name).await.state {
         TableState::Broken(error) => error,
-        TableState::Ready(_) => panic!("{name} can be read"),
+        _ => panic!("{name} can be read"),
     }
 }
 

@@ -154,7 +154,7 @@ async fn delete_files_about_other_keys_are_not_read() {
     let source = source(&["equality_deletes"]);
     let snapshot = match &source.contents {
         super::Contents::Declared(tables) => tables[0].snapshot().await.unwrap(),
-        super::Contents::Catalog { .. } => panic!("it is declared"),
+        _ => panic!("it is declared"),
     };
     let mut deletes: Vec<usize> = snapshot
         .files
@@ -210,6 +210,7 @@ async fn keys_are_counted_as_memory_of_the_query() {
     match table(source.as_ref(), "equality_deletes").await.state {
         TableState::Ready(provider) => session.register_table("t", provider).unwrap(),
         TableState::Broken(error) => panic!("{}", error.log_text()),
+        TableState::Listed(_) => panic!("it is declared"),
     };
     let error = query(&session, "SELECT name FROM t").await.unwrap_err();
     assert_eq!(

@@ -5,57 +5,38 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Schema;
 use datafusion::scalar::ScalarValue;
-use iceberg::spec::{DataContentType, DataFileFormat, Literal, TableMetadata, Transform};
-use object_store::path::Path;
+use iceberg::spec::{DataContentType, DataFileFormat, Literal, Transform};
 
 use super::deletes::DeleteIndex;
 use super::keys::Columns;
 use super::manifests::{Entry, Manifests};
-use super::metadata::{read_metadata, refused};
-use super::paths::{Paths, metadata_file};
+use super::metadata::refused;
+use super::opened::Opened;
+use super::paths::Paths;
 use super::schema::columns;
 use super::values::{bounds, scalar};
+use super::versions::Chosen;
 use crate::error::Result;
 use crate::names::RelationName;
 use crate::sources::lake::{DataFormat, LakeFile, Snapshot};
-use crate::sources::object_store::Location;
 
-#[derive(Debug)]
-pub(super) struct Loaded {
-    metadata_file: Path,
-    pub(super) snapshot: Arc<Snapshot>,
-}
-
-/// The table at its latest metadata file, which is never changed once written.
-pub(super) async fn load(
+/// One version of a table.
+pub(super) async fn snapshot(
     table: &RelationName,
-    location: &Location,
-    previous: Option<Arc<Loaded>>,
-) -> Result<Arc<Loaded>> {
-    let metadata_file = metadata_file(table, location).await?;
-    if let Some(previous) = previous
-        && previous.metadata_file == metadata_file
-    {
-        return Ok(previous);
-    }
-    let metadata = read_metadata(table, location, &metadata_file).await?;
-    let snapshot = Arc::new(snapshot(table, location, &metadata_file, &metadata).await?);
-    Ok(Arc::new(Loaded {
-        metadata_file,
-        snapshot,
-    }))
-}
-
-async fn snapshot(
-    table: &RelationName,
-    location: &Location,
-    metadata_file: &Path,
-    metadata: &TableMetadata,
+    opened: &Opened,
+    chosen: &Chosen,
 ) -> Result<Snapshot> {
+    let Opened {
+        location,
+        metadata,
+        metadata_file,
+        ..
+    } = opened;
     let manifests = Manifests {
         table,
         location,
         metadata,
+        chosen,
         paths: Paths::new(table, &location.store, metadata_file, metadata.location()),
     };
     let entries = manifests.entries().await?;
@@ -63,7 +44,7 @@ async fn snapshot(
         .deletes
         .iter()
         .flat_map(|entry| entry.file().equality_ids().unwrap_or_default());
-    let columns = Columns::new(table, metadata, columns(metadata)?, keys)?;
+    let columns = Columns::new(table, metadata, columns(metadata, &chosen.schema)?, keys)?;
     let deletes = DeleteIndex::new(&manifests, &columns, &entries.deletes)?;
     let files = entries
         .data
@@ -74,10 +55,9 @@ async fn snapshot(
         .collect::<Result<_>>()?;
     let visible = columns.visible.iter();
     let fields: Vec<_> = visible.clone().map(|column| column.field.clone()).collect();
+    let id = chosen.key().0;
     Ok(Snapshot {
-        version: metadata
-            .current_snapshot_id()
-            .map_or_else(|| "empty".to_string(), |id| id.to_string()),
+        version: id.map_or_else(|| "empty".to_string(), |id| id.to_string()),
         schema: Arc::new(Schema::new(fields)),
         sources: visible
             .clone()

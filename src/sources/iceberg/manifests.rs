@@ -13,6 +13,7 @@ use object_store::path::Path;
 
 use super::metadata::{fetch, refused};
 use super::paths::Paths;
+use super::versions::Chosen;
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
 use crate::sources::object_store::Location;
@@ -24,6 +25,7 @@ pub(super) struct Manifests<'a> {
     pub(super) table: &'a RelationName,
     pub(super) location: &'a Location,
     pub(super) metadata: &'a TableMetadata,
+    pub(super) chosen: &'a Chosen,
     pub(super) paths: Paths<'a>,
 }
 
@@ -53,7 +55,7 @@ pub(super) struct Entries {
 
 impl Manifests<'_> {
     pub(super) async fn entries(&self) -> Result<Entries> {
-        let Some(current) = self.metadata.current_snapshot() else {
+        let Some(current) = &self.chosen.snapshot else {
             return Ok(Entries::default());
         };
         if current.encryption_key_id().is_some() {

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use iceberg::spec::TableMetadata;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::versions::{Refs, refs};
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
 use crate::sources::object_store::{Location, read_error};
@@ -30,22 +32,34 @@ pub(super) async fn read_metadata(
     table: &RelationName,
     location: &Location,
     path: &Path,
-) -> Result<TableMetadata> {
+) -> Result<(TableMetadata, Refs)> {
     let bytes = fetch(table, location, path).await?;
-    let corrupt = |cause: String| {
-        Error::new(
-            SqlState::DATA_CORRUPTED,
-            format!(
-                "the Iceberg metadata \"{}\" of table \"{table}\" cannot be read",
-                location.store.show(path)
-            ),
-        )
-        .with_cause(cause)
-    };
-    let bytes = unpacked(bytes).map_err(|error| corrupt(error.to_string()))?;
-    let json: Value = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
-    refuse_unreadable(table, &json)?;
-    serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))
+    let shown = location.store.show(path);
+    let bytes = unpacked(bytes).map_err(|error| corrupt(table, &shown, &error))?;
+    let json: Value =
+        serde_json::from_slice(&bytes).map_err(|error| corrupt(table, &shown, &error))?;
+    parse_metadata(table, &shown, &json)
+}
+
+/// What is in a metadata file, which is called `shown`.
+pub(super) fn parse_metadata(
+    table: &RelationName,
+    shown: &str,
+    json: &Value,
+) -> Result<(TableMetadata, Refs)> {
+    refuse_unreadable(table, json)?;
+    let metadata =
+        TableMetadata::deserialize(json).map_err(|error| corrupt(table, shown, &error))?;
+    let refs = refs(json, &metadata);
+    Ok((metadata, refs))
+}
+
+fn corrupt(table: &RelationName, shown: &str, cause: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        SqlState::DATA_CORRUPTED,
+        format!("the Iceberg metadata \"{shown}\" of table \"{table}\" cannot be read"),
+    )
+    .with_cause(cause.to_string())
 }
 
 /// 0A000 naming the feature.

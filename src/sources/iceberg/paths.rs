@@ -172,7 +172,7 @@ impl<'a> Paths<'a> {
 }
 
 /// `s3a://` and `s3n://` are `s3://`; `/x`, `file:/x` and `file://x` are `file:///x`.
-fn one_spelling(path: &str) -> String {
+pub(super) fn one_spelling(path: &str) -> String {
     for scheme in ["s3a://", "s3n://"] {
         if let Some(rest) = path.strip_prefix(scheme) {
             return format!("s3://{rest}");

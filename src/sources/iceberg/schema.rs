@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::scalar::ScalarValue;
-use iceberg::spec::{NestedField, PrimitiveType, TableMetadata, Type};
+use iceberg::spec::{NestedField, PrimitiveType, Schema, TableMetadata, Type};
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 use serde_json::Value;
 
@@ -29,10 +29,10 @@ pub(super) struct IcebergColumn {
     pub(super) comment: Option<String>,
 }
 
-pub(super) fn columns(metadata: &TableMetadata) -> Result<Vec<IcebergColumn>> {
+/// Those of `schema`, one of the table's.
+pub(super) fn columns(metadata: &TableMetadata, schema: &Schema) -> Result<Vec<IcebergColumn>> {
     let names = mapped_names(metadata);
-    metadata
-        .current_schema()
+    schema
         .as_struct()
         .fields()
         .iter()

@@ -174,7 +174,7 @@ async fn what_is_no_table_says_so() {
             assert_eq!(error.state(), SqlState::IO_ERROR, "{}", error.log_text());
             assert!(error.message().contains("ice.nowhere"), "{error}");
         }
-        TableState::Ready(_) => panic!("there is nothing to read"),
+        _ => panic!("there is nothing to read"),
     }
 }
 
@@ -182,11 +182,13 @@ async fn what_is_no_table_says_so() {
 async fn catalogs_are_refused_by_name() {
     let config = config::IcebergSource {
         catalog: Some(config::IcebergCatalog {
-            kind: "rest".into(),
+            kind: "glue".into(),
             uri: "http://127.0.0.1:1".into(),
             warehouse: None,
             credential: None,
             token: None,
+            scope: None,
+            oauth2_server_uri: None,
             headers: BTreeMap::new(),
         }),
         namespaces: BTreeMap::from([("sales".to_string(), "ice".to_string())]),

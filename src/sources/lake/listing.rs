@@ -29,6 +29,30 @@ where
         .await
 }
 
+/// A table whose provider comes when it is asked for; its columns are those of the
+/// version that was read last, if one was.
+pub fn listed(
+    name: RelationName,
+    source: SourceName,
+    last: Option<&Snapshot>,
+    state: TableState,
+) -> Table {
+    let unread = Table {
+        state,
+        ..unread(name, source)
+    };
+    match last {
+        None => unread,
+        Some(snapshot) => Table {
+            columns: columns(snapshot),
+            rows: snapshot.rows(),
+            bytes: Some(snapshot.bytes()),
+            comment: snapshot.comment.clone(),
+            ..unread
+        },
+    }
+}
+
 /// A table that was read: its columns, counts and provider.
 fn ready(
     name: RelationName,

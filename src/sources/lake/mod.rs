@@ -3,6 +3,7 @@
 //! The formats hand in a `SnapshotReader` and get back a table provider; this
 //! module knows no format's log.
 
+pub mod about;
 mod adapter;
 mod bounds;
 mod carrier;
@@ -20,6 +21,7 @@ mod shape;
 mod table;
 mod text;
 mod values;
+mod versions;
 mod wide;
 
 use std::fmt;
@@ -45,11 +47,17 @@ pub use scan::{Origin, origin_of};
 pub use table::LakeTable;
 pub(crate) use text::null_pattern;
 pub use values::{parse_value, value_of_json};
+pub use versions::{At, Kept, Versions, check_past, millis_text, no_such_version, no_versions};
 
 /// Asked at every scan for the table as it is now. Errors name the table.
 #[async_trait]
 pub trait SnapshotReader: fmt::Debug + Send + Sync {
     async fn snapshot(&self) -> Result<Arc<Snapshot>>;
+
+    /// What the format keeps of older versions; `None`: nothing.
+    fn versions(&self) -> Option<&dyn Versions> {
+        None
+    }
 }
 
 /// A table at one version.

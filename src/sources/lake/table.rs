@@ -12,8 +12,9 @@ use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::about::MetadataTable;
 use super::scan::{self, Request};
-use super::{Snapshot, SnapshotReader};
+use super::{At, Snapshot, SnapshotReader, no_versions};
 use crate::error::{Error, Result, SqlState};
 use crate::names::RelationName;
 
@@ -22,6 +23,8 @@ pub struct LakeTable {
     name: RelationName,
     schema: SchemaRef,
     reader: Arc<dyn SnapshotReader>,
+    /// `None`: as it is when a statement starts.
+    at: Option<At>,
     pins: Pins,
 }
 
@@ -32,8 +35,37 @@ impl LakeTable {
             name,
             schema,
             reader,
+            at: None,
             pins: Pins::default(),
         }
+    }
+
+    pub fn keeps_versions(&self) -> bool {
+        self.reader.versions().is_some()
+    }
+
+    /// The table as it was, with the columns that it had then. 22023 where no such
+    /// version is kept, 0A000 where the format keeps none at all.
+    pub async fn at(&self, at: At) -> Result<Arc<LakeTable>> {
+        let snapshot = read(&self.name, self.reader.as_ref(), Some(&at)).await?;
+        Ok(Arc::new(LakeTable {
+            name: self.name.clone(),
+            schema: snapshot.schema.clone(),
+            reader: self.reader.clone(),
+            at: Some(at),
+            pins: Pins::default(),
+        }))
+    }
+
+    /// The table of this name about the table; `None`: there is none.
+    pub fn metadata_table(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
+        let tables = self.reader.versions()?.metadata_tables();
+        let described = tables.iter().find(|described| described.name == name)?;
+        Some(Arc::new(MetadataTable {
+            name: described.name,
+            schema: described.schema(),
+            reader: self.reader.clone(),
+        }))
     }
 
     async fn snapshot(&self, state: &dyn Session) -> Result<Arc<Snapshot>> {
@@ -41,7 +73,7 @@ impl LakeTable {
         match statement.and_then(|statement| self.pins.find(statement)) {
             Some(pinned) => Ok(pinned),
             None => {
-                let snapshot = self.reader.snapshot().await?;
+                let snapshot = read(&self.name, self.reader.as_ref(), self.at.as_ref()).await?;
                 Ok(match statement {
                     Some(statement) => self.pins.keep(statement, snapshot),
                     None => snapshot,
@@ -100,6 +132,18 @@ impl LakeTable {
             ),
         )
         .with_hint("Try again in a moment: metadata is read again regularly.")
+    }
+}
+
+async fn read(
+    table: &RelationName,
+    reader: &dyn SnapshotReader,
+    at: Option<&At>,
+) -> Result<Arc<Snapshot>> {
+    match (at, reader.versions()) {
+        (None, _) => reader.snapshot().await,
+        (Some(at), Some(versions)) => versions.snapshot_at(at).await,
+        (Some(_), None) => Err(no_versions(table)),
     }
 }
 

@@ -2,10 +2,13 @@
 //! `Stores` alone. Everything a section does not say comes from the environment
 //! variables and machine roles that the provider's own tools read.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
+use object_store::aws::{
+    AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider, S3ConditionalPut,
+};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
@@ -74,7 +77,69 @@ pub(super) fn build(
     })
 }
 
+/// What a catalog says of the S3 store that one of its tables is in.
+#[derive(Debug)]
+pub struct VendedS3 {
+    /// Whom the credentials are for.
+    pub owner: String,
+    pub region: Option<String>,
+    pub endpoint: Option<String>,
+    /// The bucket is part of the host's name.
+    pub virtual_hosts: bool,
+    pub credentials: AwsCredentialProvider,
+}
+
+/// Tells stores apart; no secret is in it.
+impl fmt::Display for VendedS3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (region, endpoint) = (self.region.as_deref(), self.endpoint.as_deref());
+        write!(
+            f,
+            "{} {} {}",
+            self.owner,
+            region.unwrap_or_default(),
+            endpoint.unwrap_or_default()
+        )
+    }
+}
+
+pub(super) fn build_vended(
+    url: &Url,
+    section: Section<'_>,
+    vended: &VendedS3,
+) -> Result<Arc<dyn ObjectStore>> {
+    if section.is_some() {
+        expect_kind(url, section, StorageKind::S3)?;
+    }
+    let built = s3_builder(url, section).and_then(|mut builder| {
+        if let Some(region) = &vended.region {
+            builder = builder.with_region(region);
+        }
+        if let Some(endpoint) = &vended.endpoint {
+            builder = builder
+                .with_endpoint(endpoint.trim_end_matches('/'))
+                .with_allow_http(endpoint.starts_with("http://"));
+        }
+        builder
+            .with_virtual_hosted_style_request(vended.virtual_hosts)
+            .with_credentials(vended.credentials.clone())
+            .build()
+    });
+    match built {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(config_error(format!(
+            "the object store of table \"{}\" cannot be set up",
+            vended.owner
+        ))
+        .with_cause(scrub(&error.to_string()))),
+    }
+}
+
 fn s3(url: &Url, section: Section<'_>) -> object_store::Result<Arc<dyn ObjectStore>> {
+    Ok(Arc::new(s3_builder(url, section)?.build()?))
+}
+
+fn s3_builder(url: &Url, section: Section<'_>) -> object_store::Result<AmazonS3Builder> {
     let mut builder = AmazonS3Builder::from_env()
         .with_url(url.as_str())
         .with_retry(retry())
@@ -92,7 +157,7 @@ fn s3(url: &Url, section: Section<'_>) -> object_store::Result<Arc<dyn ObjectSto
             builder = builder.with_config(key.parse()?, value.reveal());
         }
     }
-    Ok(Arc::new(builder.build()?))
+    Ok(builder)
 }
 
 fn gcs(url: &Url, section: Section<'_>) -> object_store::Result<Arc<dyn ObjectStore>> {

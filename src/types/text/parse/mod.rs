@@ -67,6 +67,17 @@ pub fn timestamptz(text: &str, order: DateOrder, zone: &Zone) -> Parsed<i64> {
         .ok_or(Problem::OutOfRange)
 }
 
+/// A finite `timestamptz` that means the same whatever order its date is in.
+pub fn instant(text: &str, zone: &Zone) -> Parsed<i64> {
+    let micros = timestamptz(text, DateOrder::Mdy, zone)?;
+    let clear = timestamptz(text, DateOrder::Dmy, zone) == Ok(micros);
+    match micros {
+        i64::MIN | i64::MAX => Err(Problem::OutOfRange),
+        _ if !clear => Err(Problem::Syntax),
+        _ => Ok(micros),
+    }
+}
+
 fn special(text: &str) -> Option<i64> {
     match text.trim().to_ascii_lowercase().as_str() {
         "infinity" | "+infinity" => Some(i64::MAX),

@@ -89,6 +89,7 @@ fn provider(table: &Table) -> &PostgresTable {
     match &table.state {
         TableState::Ready(provider) => provider.downcast_ref().expect("a Postgres table"),
         TableState::Broken(error) => panic!("{} is broken: {error}", table.name),
+        TableState::Listed(_) => panic!("{} was not read", table.name),
     }
 }
 
