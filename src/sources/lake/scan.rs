@@ -31,6 +31,7 @@ use super::shape::{Shape, by_shape};
 use super::text::{TextFormat, TextSource};
 use super::wide::Keys;
 use super::{ColumnKey, DataFormat, LakeFile, Snapshot};
+use crate::error::Error;
 use crate::names::RelationName;
 
 /// What one scan is asked for, in terms of the snapshot's schema.
@@ -157,6 +158,11 @@ fn file_source(
     keys: &Arc<KeySets>,
 ) -> Result<Arc<dyn FileSource>> {
     let snapshot = request.snapshot;
+    if snapshot.format != DataFormat::Parquet
+        && snapshot.files.iter().any(|file| file.deletes.is_some())
+    {
+        return Err(Error::internal("rows are deleted from files that are not Parquet").into());
+    }
     let text = |format| -> Arc<dyn FileSource> {
         let (table, store) = (request.table.clone(), snapshot.store.clone());
         Arc::new(TextSource::new(table, store, format, table_schema.clone()))
