@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -118,9 +118,17 @@ impl Proxy {
         self.set(Mode::Spoil(Arc::new(spoiler)));
     }
 
-    /// Ends every connection that is open now.
+    /// Ends every connection that is open now, before it comes back.
     pub fn end(&self, how: End) {
         self.shared.ended.send_replace(how);
+        let until = Instant::now() + Duration::from_secs(2);
+        // each connection listens for as long as it lives
+        while how != End::Silence
+            && self.shared.ended.receiver_count() > 0
+            && Instant::now() < until
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     pub fn taken(&self) -> u64 {
