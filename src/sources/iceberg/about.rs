@@ -6,24 +6,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt};
 use iceberg::spec::{
-    DataContentType, DataFile, Datum, FieldSummary, Literal, Manifest, ManifestContentType,
-    ManifestFile, ManifestList, Schema, SnapshotRetention, Struct, StructType, TableMetadata, Type,
+    DataContentType, DataFile, Datum, FieldSummary, Literal, ManifestContentType, ManifestFile,
+    Schema, SnapshotRetention, Struct, StructType, TableMetadata, Type,
 };
 use serde_json::{Map, Value, json};
 
-use super::metadata::fetch;
+use super::manifests::{CONCURRENT_MANIFESTS, Manifests};
 use super::opened::Opened;
-use super::paths::Paths;
-use crate::error::{Error, Result, SqlState};
+use super::versions::Chosen;
+use crate::error::{Error, Result};
 use crate::names::RelationName;
 use crate::sources::lake::about::{
     Described, Row, boolean, count, instant, int4, int8, jsonb, text,
 };
-use crate::sources::object_store::Location;
 use crate::types::PgType;
-
-/// Manifests of one table read at the same time.
-const CONCURRENT_MANIFESTS: usize = 8;
 
 pub(super) const TABLES: &[Described] = &[
     Described {
@@ -109,24 +105,17 @@ pub(super) const TABLES: &[Described] = &[
 
 /// The rows of one of `TABLES`.
 pub(super) async fn rows(name: &str, table: &RelationName, opened: &Opened) -> Result<Vec<Row>> {
-    let (location, metadata) = (&opened.location, &opened.metadata);
+    let metadata = &opened.metadata;
+    let now = Chosen::current(metadata);
     let reader = Reader {
-        table,
-        location,
-        metadata,
-        paths: Paths::new(
-            table,
-            &location.store,
-            &opened.metadata_file,
-            metadata.location(),
-        ),
+        manifests: Manifests::new(table, opened, &now),
     };
     Ok(match name {
         "snapshots" => snapshots(metadata),
         "history" => history(metadata),
         "refs" => refs(opened),
         "manifests" => {
-            let manifests = reader.manifests().await?;
+            let manifests = reader.manifests.list().await?;
             manifests
                 .iter()
                 .map(|manifest| reader.manifest_row(manifest))
@@ -213,10 +202,7 @@ fn refs(opened: &Opened) -> Vec<Row> {
 }
 
 struct Reader<'a> {
-    table: &'a RelationName,
-    location: &'a Location,
-    metadata: &'a TableMetadata,
-    paths: Paths<'a>,
+    manifests: Manifests<'a>,
 }
 
 /// A file that is alive, with the meaning of its partition.
@@ -227,19 +213,8 @@ struct Alive {
 }
 
 impl Reader<'_> {
-    async fn manifests(&self) -> Result<Vec<ManifestFile>> {
-        let Some(current) = self.metadata.current_snapshot() else {
-            return Ok(Vec::new());
-        };
-        let path = self.paths.object(current.manifest_list())?;
-        let bytes = fetch(self.table, self.location, &path).await?;
-        let list = ManifestList::parse_with_version(&bytes, self.metadata.format_version())
-            .map_err(|error| self.corrupt("manifest list", &error))?;
-        Ok(list.entries().to_vec())
-    }
-
     async fn files(&self) -> Result<Vec<Alive>> {
-        let manifests = self.manifests().await?;
+        let manifests = self.manifests.list().await?;
         let files: Vec<Vec<Alive>> = futures::stream::iter(manifests)
             .map(|manifest| self.files_of(manifest))
             .buffered(CONCURRENT_MANIFESTS)
@@ -249,10 +224,7 @@ impl Reader<'_> {
     }
 
     async fn files_of(&self, manifest: ManifestFile) -> Result<Vec<Alive>> {
-        let path = self.paths.object(&manifest.manifest_path)?;
-        let bytes = fetch(self.table, self.location, &path).await?;
-        let read =
-            Manifest::parse_avro(&bytes).map_err(|error| self.corrupt("manifest", &error))?;
+        let (_, read) = self.manifests.read(&manifest).await?;
         let kind = self.partition_type(&manifest, Some(read.metadata().schema()));
         let alive = read.entries().iter().filter(|entry| entry.is_alive());
         Ok(alive
@@ -270,10 +242,9 @@ impl Reader<'_> {
         manifest: &ManifestFile,
         schema: Option<&Schema>,
     ) -> Option<StructType> {
-        let spec = self
-            .metadata
-            .partition_spec_by_id(manifest.partition_spec_id)?;
-        let current = self.metadata.current_schema();
+        let metadata = self.manifests.metadata;
+        let spec = metadata.partition_spec_by_id(manifest.partition_spec_id)?;
+        let current = metadata.current_schema();
         let schema = schema.unwrap_or(current);
         spec.partition_type(schema)
             .or_else(|_| spec.partition_type(current))
@@ -303,14 +274,6 @@ impl Reader<'_> {
             number(manifest.deleted_rows_count),
             jsonb(&summaries(manifest.partitions.as_deref(), kind.as_ref())),
         ]
-    }
-
-    fn corrupt(&self, kind: &str, cause: &dyn std::fmt::Display) -> Error {
-        let message = format!(
-            "an Iceberg {kind} of table \"{}\" cannot be read",
-            self.table
-        );
-        Error::new(SqlState::DATA_CORRUPTED, message).with_cause(cause.to_string())
     }
 }
 

@@ -12,7 +12,6 @@ use super::keys::Columns;
 use super::manifests::{Entry, Manifests};
 use super::metadata::refused;
 use super::opened::Opened;
-use super::paths::Paths;
 use super::schema::columns;
 use super::values::{bounds, scalar};
 use super::versions::Chosen;
@@ -26,19 +25,8 @@ pub(super) async fn snapshot(
     opened: &Opened,
     chosen: &Chosen,
 ) -> Result<Snapshot> {
-    let Opened {
-        location,
-        metadata,
-        metadata_file,
-        ..
-    } = opened;
-    let manifests = Manifests {
-        table,
-        location,
-        metadata,
-        chosen,
-        paths: Paths::new(table, &location.store, metadata_file, metadata.location()),
-    };
+    let (location, metadata) = (&opened.location, &opened.metadata);
+    let manifests = Manifests::new(table, opened, chosen);
     let entries = manifests.entries().await?;
     let keys = entries
         .deletes

@@ -12,6 +12,7 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use super::metadata::{fetch, refused};
+use super::opened::Opened;
 use super::paths::Paths;
 use super::versions::Chosen;
 use crate::error::{Error, Result, SqlState};
@@ -19,7 +20,7 @@ use crate::names::RelationName;
 use crate::sources::object_store::Location;
 
 /// Manifests of one table read at the same time.
-const CONCURRENT_MANIFESTS: usize = 8;
+pub(super) const CONCURRENT_MANIFESTS: usize = 8;
 
 pub(super) struct Manifests<'a> {
     pub(super) table: &'a RelationName,
@@ -53,10 +54,23 @@ pub(super) struct Entries {
     pub(super) deletes: Vec<Entry>,
 }
 
-impl Manifests<'_> {
-    pub(super) async fn entries(&self) -> Result<Entries> {
+impl<'a> Manifests<'a> {
+    pub(super) fn new(table: &'a RelationName, opened: &'a Opened, chosen: &'a Chosen) -> Self {
+        let (location, metadata) = (&opened.location, &opened.metadata);
+        let (store, file) = (&location.store, &opened.metadata_file);
+        Manifests {
+            table,
+            location,
+            metadata,
+            chosen,
+            paths: Paths::new(table, store, file, metadata.location()),
+        }
+    }
+
+    /// Of the snapshot; none before the first one.
+    pub(super) async fn list(&self) -> Result<Vec<ManifestFile>> {
         let Some(current) = &self.chosen.snapshot else {
-            return Ok(Entries::default());
+            return Ok(Vec::new());
         };
         if current.encryption_key_id().is_some() {
             return Err(refused(self.table, "encryption"));
@@ -65,7 +79,22 @@ impl Manifests<'_> {
         let bytes = fetch(self.table, self.location, &path).await?;
         let list = ManifestList::parse_with_version(&bytes, self.metadata.format_version())
             .map_err(|error| self.corrupt("manifest list", &path, &error))?;
-        let files = list.entries().to_vec();
+        Ok(list.entries().to_vec())
+    }
+
+    pub(super) async fn read(&self, file: &ManifestFile) -> Result<(Arc<Path>, Manifest)> {
+        if is_encrypted(file.key_metadata.as_deref()) {
+            return Err(refused(self.table, "encryption"));
+        }
+        let path = Arc::new(self.paths.object(&file.manifest_path)?);
+        let bytes = fetch(self.table, self.location, &path).await?;
+        let manifest = Manifest::parse_avro(&bytes)
+            .map_err(|error| self.corrupt("manifest", &path, &error))?;
+        Ok((path, manifest))
+    }
+
+    pub(super) async fn entries(&self) -> Result<Entries> {
+        let files = self.list().await?;
         let read: Vec<Vec<Entry>> = futures::stream::iter(files.clone())
             .map(|file| self.alive(file))
             .buffered(CONCURRENT_MANIFESTS)
@@ -86,14 +115,7 @@ impl Manifests<'_> {
         if gone {
             return Ok(Vec::new());
         }
-        let encrypted = |key: Option<&[u8]>| key.is_some_and(|key| !key.is_empty());
-        if encrypted(file.key_metadata.as_deref()) {
-            return Err(refused(self.table, "encryption"));
-        }
-        let path = Arc::new(self.paths.object(&file.manifest_path)?);
-        let bytes = fetch(self.table, self.location, &path).await?;
-        let manifest = Manifest::parse_avro(&bytes)
-            .map_err(|error| self.corrupt("manifest", &path, &error))?;
+        let (path, manifest) = self.read(&file).await?;
         let spec = self
             .metadata
             .partition_spec_by_id(file.partition_spec_id)
@@ -101,7 +123,7 @@ impl Manifests<'_> {
         let alive = manifest.entries().iter().filter(|entry| entry.is_alive());
         alive
             .map(|entry| {
-                if encrypted(entry.data_file().key_metadata()) {
+                if is_encrypted(entry.data_file().key_metadata()) {
                     return Err(refused(self.table, "encryption"));
                 }
                 let sequence = sequence(entry, &file)
@@ -139,6 +161,10 @@ impl Manifests<'_> {
         )
         .with_cause(cause.to_string())
     }
+}
+
+fn is_encrypted(key: Option<&[u8]>) -> bool {
+    key.is_some_and(|key| !key.is_empty())
 }
 
 /// What an entry does not say itself is the manifest's, where it was added with

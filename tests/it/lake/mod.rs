@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::fixture::{environment, here, run};
+use crate::fixture::{Environment, environment, here, run};
 use crate::wire::client::{Client, Message};
 use crate::wire::running::{Running, start};
 
@@ -22,6 +22,15 @@ struct Lake {
     _folder: tempfile::TempDir,
 }
 
+/// What tests/fixture/versions.py writes, and what it says of it.
+fn versions(environment: &Environment) -> (tempfile::TempDir, Value) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = run(Command::new(&environment.python)
+        .arg(here("tests/fixture/versions.py"))
+        .arg(folder.path()));
+    (folder, serde_json::from_str(&written).expect("JSON"))
+}
+
 /// `None` under plain `cargo test`.
 fn lake() -> Option<Lake> {
     lake_for("")
@@ -30,11 +39,7 @@ fn lake() -> Option<Lake> {
 /// `more` are lines of catalog.toml.
 fn lake_for(more: &str) -> Option<Lake> {
     let environment = environment()?;
-    let folder = tempfile::tempdir().expect("a folder");
-    let written = run(Command::new(&environment.python)
-        .arg(here("tests/fixture/versions.py"))
-        .arg(folder.path()));
-    let written: Value = serde_json::from_str(&written).expect("JSON");
+    let (folder, written) = versions(&environment);
     let snapshots = written["snapshots"].as_array().expect("a list").iter();
     let number = |value: &Value| value.as_i64().expect("a number");
     let place = folder.path().display();

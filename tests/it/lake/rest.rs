@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::http::{Answer, Http, Request};
-use super::{failure, lines};
-use crate::fixture::{environment, here, run};
+use super::{failure, lines, versions};
+use crate::fixture::{environment, run};
 use crate::wire::running::{Running, start};
 
 /// A table that pyiceberg wrote, as loadTable tells it.
@@ -20,12 +20,7 @@ struct Table {
 }
 
 fn table() -> Option<Arc<Table>> {
-    let environment = environment()?;
-    let folder = tempfile::tempdir().expect("a folder");
-    let written = run(Command::new(&environment.python)
-        .arg(here("tests/fixture/versions.py"))
-        .arg(folder.path()));
-    let written: Value = serde_json::from_str(&written).expect("JSON");
+    let (folder, written) = versions(&environment()?);
     let place = written["table"].as_str().expect("a place").to_string();
     let file = place.trim_start_matches("file://");
     let metadata = std::fs::read_to_string(file).expect("metadata");
